@@ -1,0 +1,55 @@
+// Files as a seam: bus, spool, index and state go through it, so that a test can lose or tear
+// everything that was not synced. Paths are absolute. Files are created 0600, folders 0700.
+// Thread-safe except that one File is used by one thread at a time (Read may run beside Append).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace sluice {
+
+class File {
+ public:
+  virtual ~File() = default;
+  virtual Status Append(std::string_view bytes) = 0;
+  // Exactly `size` bytes from `offset`; kCorrupt when the file ends before.
+  virtual Result<std::string> Read(uint64_t offset, size_t size) = 0;
+  virtual Result<uint64_t> Size() = 0;
+  // Durable once it returns. A failed sync must be taken as "unknown what is on disk": the caller
+  // re-opens and re-reads, it never just syncs again.
+  virtual Status Sync() = 0;
+  virtual Status Truncate(uint64_t size) = 0;
+};
+
+enum class OpenMode : uint8_t { kRead, kAppend };  // kAppend creates if missing; reading works too
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+  virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
+  // Names (not paths) in a folder, sorted; empty when the folder does not exist.
+  virtual Result<std::vector<std::string>> List(const std::string& folder) = 0;
+  virtual Status CreateFolders(const std::string& folder) = 0;
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  virtual Status Remove(const std::string& path) = 0;  // absent is no error
+  virtual Status SyncFolder(const std::string& folder) = 0;
+  virtual Result<bool> Exists(const std::string& path) = 0;
+  virtual Result<uint64_t> FreeBytes(const std::string& folder) = 0;
+};
+
+// The machine's own. Errors: ENOSPC and EDQUOT are kExhausted, EACCES, EPERM, EROFS and ENOTDIR
+// kConfig, ENOENT kUnavailable with code "ENOENT", anything else kUnavailable with its errno name.
+FileSystem& LocalFileSystem();
+
+// Writes a small file so that after a crash either the old or the new content is there.
+Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content);
+// Whole content of a small file (at most `size_max` bytes, else kCorrupt).
+Result<std::string> ReadSmallFile(FileSystem& files, const std::string& path,
+                                  uint64_t size_max = 64 << 20);
+
+}  // namespace sluice
