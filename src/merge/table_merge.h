@@ -1,0 +1,69 @@
+// Folds one table's changes between two cuts into a row delta: last image wins, insert and delete
+// vanish, old rows are found through the key index, unchanged TOAST values fetched from the old
+// row. Never an equality delete.
+//
+// Windows have no size limit: when the fold reaches its budget its rows go to the open data file
+// and its old rows are marked deleted; a later change of such a row deletes it by position in the
+// file just written, in the same commit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "base/error.h"
+#include "change/change_batch.h"
+#include "merge/key_index.h"
+#include "merge/row_delta.h"
+#include "parquet/data_file_writer.h"
+
+namespace sluice::merge {
+
+struct MergeOptions {
+  uint64_t window_bytes = 32 << 20;  // of batches held by the fold; then it is written out
+  int64_t file_bytes = 128 << 20;    // data files roll here
+  parquet::WriterOptions writer;
+  // A fresh location for the next data file.
+  std::function<store::Location()> next_location;
+};
+
+// Which transactions count; null takes all. Rule B hands in "not visible in the copy's snapshot".
+using RunFilter = std::function<bool(const TransactionRun&)>;
+
+// One thread. After an error the window must be abandoned; the table is then as after its last
+// commit.
+class TableMerge {
+ public:
+  virtual ~TableMerge() = default;
+  // `file_schema`: RowSchema with field ids. `store`, `files` and `index` outlive this. Index and
+  // files mirror the same snapshot. An append-only table (no key) takes inserts and truncates only;
+  // an update or delete there is kUnsupported.
+  static std::unique_ptr<TableMerge> Make(TableSchema schema,
+                                          std::shared_ptr<arrow::Schema> file_schema,
+                                          store::ObjectStore& store, FileSet& files,
+                                          KeyIndex& index, MergeOptions options);
+
+  // Rows of the first copy, already in finished files: they join the window and its commit.
+  virtual Status AddCopied(std::vector<parquet::DataFile> files) = 0;
+  // `batch.schema` must be the schema's version and `batch.table` its id. kUnsupported: a value the
+  // lake type cannot hold; kCorrupt: a row that must exist is not there.
+  virtual Status Apply(const ChangeBatch& batch, const RunFilter& counts) = 0;
+  // Everything applied so far, on disk and durable. Empty when nothing changed.
+  virtual Result<RowDelta> Finish(Cut cut) = 0;
+  // The commit is known to have happened.
+  virtual Status Committed(int64_t snapshot_id) = 0;
+  // Forget the window; files it wrote are removed.
+  virtual Status Abandon() = 0;
+  // Changes applied since the last commit.
+  virtual int64_t pending_changes() const = 0;
+};
+
+// Fills an index from the key columns of all live rows, stamped with `snapshot_id`.
+Status RebuildIndex(const TableSchema& schema, const arrow::Schema& file_schema,
+                    store::ObjectStore& store, const FileSet& files, int64_t snapshot_id,
+                    KeyIndex& index);
+
+}  // namespace sluice::merge
