@@ -1,0 +1,36 @@
+# The commands of this repository; each prints the stages it goes through. `make demo` and `make test` do everything
+# themselves on a fresh Debian 12: install (tools/setup.sh), build, run.
+SHELL := /bin/bash
+
+.PHONY: build setup test test-long demo bench fuzz tidy format clean
+
+build: setup
+	@tools/build.sh release
+
+setup:
+	@tools/setup.sh
+
+test: build
+	@tools/run_tests.sh release -LE long
+
+test-long: build
+	@tools/run_tests.sh release -L long
+
+demo: build
+	@$$(tools/env.sh python) tools/demo/run.py
+
+bench: build
+	@$$(tools/env.sh python) bench/run.py
+
+fuzz: setup
+	@tools/fuzz.sh
+
+tidy: setup
+	@$$(tools/env.sh python) tools/tidy.py
+	@tools/clang_tidy.sh
+
+format:
+	@git ls-files -z --cached --others --exclude-standard '*.cc' '*.h' | xargs -0r clang-format-16 -i
+
+clean:
+	rm -rf build

@@ -1,0 +1,77 @@
+// The catalog seam, REST's model: a commit is requirements and updates; the SQL catalog applies the
+// updates itself and writes the metadata file.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "iceberg/table_metadata.h"
+
+namespace sluice::iceberg {
+
+struct TableIdentifier {
+  std::string name_space;  // levels joined by '.'
+  std::string name;
+  friend auto operator<=>(const TableIdentifier&, const TableIdentifier&) = default;
+  std::string ToString() const { return name_space + "." + name; }
+};
+
+struct LoadedTable {
+  TableIdentifier identifier;
+  std::string metadata_location;
+  TableMetadata metadata;
+};
+
+// Requirements (REST: assert-create, assert-table-uuid, assert-ref-snapshot-id on main).
+struct AssertCreate {};
+struct AssertTableUuid { std::string uuid; };
+struct AssertHead { std::optional<SnapshotId> snapshot_id; };  // nothing: the table has no snapshot
+using Requirement = std::variant<AssertCreate, AssertTableUuid, AssertHead>;
+
+// Updates, in order.
+struct CreateTable { TableMetadata metadata; };  // stands with AssertCreate
+struct AddSnapshot { Snapshot snapshot; };       // and main points to it
+struct SetTag { std::string name; SnapshotId snapshot_id = 0; };
+struct RemoveRef { std::string name; };
+struct RemoveSnapshots { std::vector<SnapshotId> ids; };
+struct SetProperties { std::map<std::string, std::string> properties; };
+struct RemoveProperties { std::vector<std::string> names; };
+using Update = std::variant<CreateTable, AddSnapshot, SetTag, RemoveRef, RemoveSnapshots,
+                            SetProperties, RemoveProperties>;
+
+struct TableCommit {
+  TableIdentifier table;
+  std::string commit_id;  // UUID; in the summary and the metadata file's name: the same on a retry
+  std::vector<Requirement> requirements;
+  std::vector<Update> updates;
+};
+
+// Thread-safe.
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+  // 1, or how many tables one Commit takes all-or-nothing.
+  virtual size_t CommitTablesMax() const = 0;
+  virtual Result<std::optional<LoadedTable>> Load(const TableIdentifier& table) = 0;
+  virtual Result<std::vector<TableIdentifier>> List() = 0;
+  // All or none. kConflict: a requirement failed, nothing happened, the files of the commit may go.
+  // kCommitUnknown: ask with Load before anything else; delete nothing.
+  virtual Status Commit(std::span<const TableCommit> commits) = 0;
+  // Removes the entry, not the files.
+  virtual Status Drop(const TableIdentifier& table) = 0;
+};
+
+// Applies updates to metadata (pure): sequence numbers, logs, refs, last-updated-ms as the spec
+// wants. `previous_location` goes into metadata-log, capped at write.metadata.previous-versions-max.
+// kConflict when a requirement fails.
+Result<TableMetadata> ApplyCommit(const std::optional<LoadedTable>& base, const TableCommit& commit,
+                                  int64_t now_ms);
+
+}  // namespace sluice::iceberg
