@@ -11,4 +11,5 @@ mkdir -p "$root/build"
 cd "$root"
 cmake --preset "$preset" -DPYARROW_DIR="$PYARROW_DIR" -DSLUICE_PYTHON="$PYTHON" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 echo "==> build $preset (2 cores: 5 to 10 minutes from nothing, seconds when nothing changed)"
-cmake --build "build/$preset" ${1:+--target "$@"}
+[ -t 1 ] && quiet=() || quiet=(-- --quiet)  # on a terminal Ninja shows its progress in one line
+cmake --build "build/$preset" ${1:+--target "$@"} "${quiet[@]}"
