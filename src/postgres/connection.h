@@ -1,0 +1,60 @@
+// A libpq connection with the session settings that make values lossless (DateStyle ISO, UTC,
+// extra_float_digits 3, ...). libpq itself never shows in a header. One thread at a time, except
+// Cancel.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace sluice::postgres {
+
+struct ConnectionOptions {
+  std::string url;       // any libpq form; PG* variables, .pgpass and service files apply
+  std::string password;  // empty: libpq's own ways
+  bool replication = false;  // a logical walsender
+  std::string application_name = "sluice";
+  int connect_timeout_s = 10;
+};
+
+// A text result: nothing is a null.
+using Row = std::vector<std::optional<std::string>>;
+using Rows = std::vector<Row>;
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // Errors carry the SQLSTATE as code() and say what to do: wrong password, no such database, no
+  // pg_hba entry, server starting up, too many connections. The password never shows.
+  static Result<std::unique_ptr<Connection>> Open(const ConnectionOptions& options);
+
+  // Parameters are bound, never spliced.
+  virtual Result<Rows> Query(const std::string& sql, std::span<const std::string> parameters = {}) = 0;
+  virtual Status Execute(const std::string& sql) = 0;
+  virtual int server_version() const = 0;  // 150004
+  virtual bool alive() = 0;
+
+  // COPY ... TO STDOUT. After StartCopyOut call ReadCopy until it returns an empty optional (done).
+  // The view is valid until the next call.
+  virtual Status StartCopyOut(const std::string& sql) = 0;
+  virtual Result<std::optional<std::string_view>> ReadCopy() = 0;
+
+  // Replication: after START_REPLICATION (Execute by StartReplication). Nothing: no message now.
+  virtual Status StartReplication(const std::string& command) = 0;
+  virtual Result<std::optional<std::string_view>> ReceiveCopyData() = 0;
+  virtual Status SendCopyData(std::string_view bytes) = 0;
+  virtual int socket() const = 0;  // to wait on; -1 when closed
+  virtual void Cancel() = 0;       // from any thread
+};
+
+// A literal / identifier for the statements that take no parameters (replication commands, COPY,
+// CREATE PUBLICATION).
+std::string QuoteLiteral(std::string_view text);
+
+}  // namespace sluice::postgres

@@ -1,0 +1,58 @@
+// Copies a ctid range of a table under an exported snapshot: COPY (FORMAT binary) from the wire into
+// column builders into Parquet files, never through row objects.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "parquet/data_file_writer.h"
+#include "postgres/connection.h"
+#include "postgres/source_schema.h"
+
+namespace sluice::postgres {
+
+struct CopyChunk {
+  uint32_t relation_oid = 0;  // the table or a leaf
+  uint64_t first_block = 0;
+  uint64_t end_block = 0;  // past the end
+};
+
+// Chunks of about `chunk_bytes` (TOAST counted in) over the table or all its leaves. Read *after*
+// the snapshot was taken: then later blocks hold nothing that it sees.
+Result<std::vector<CopyChunk>> PlanChunks(Connection& connection, const SourceTable& table,
+                                          uint64_t chunk_bytes);
+
+// pg_relation_filenode of the table or leaves: when it changes during a copy, the table was
+// rewritten under us and its chunks do not count.
+Result<std::vector<uint32_t>> RelationFilenodes(Connection& connection, const SourceTable& table);
+
+// Rows of one COPY BINARY stream into record batches of about `rows_per_batch` rows.
+class CopyDecoder {
+ public:
+  virtual ~CopyDecoder() = default;
+  static Result<std::unique_ptr<CopyDecoder>> Make(const MirroredTable& table,
+                                                   arrow::MemoryPool* pool);
+  // Any cut of the stream's bytes. kCorrupt when they are no COPY BINARY stream of this table.
+  virtual Status Feed(std::string_view bytes) = 0;
+  virtual int64_t rows() const = 0;   // decoded and not yet taken
+  virtual int64_t bytes() const = 0;  // held, estimated
+  virtual bool ended() const = 0;     // the trailer was seen
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> Take() = 0;
+};
+
+struct CopyProgress {
+  int64_t rows = 0;
+  int64_t bytes = 0;  // on the wire
+};
+
+// One chunk, in one short transaction under `snapshot_name`; batches go to `take`. The connection
+// must be a plain one. `stop` is asked between batches: kStopped.
+Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
+                    const MirroredTable& table, const CopyChunk& chunk,
+                    const std::function<Status(const arrow::RecordBatch&)>& take,
+                    const std::function<bool()>& stop, CopyProgress& progress);
+
+}  // namespace sluice::postgres
