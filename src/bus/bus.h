@@ -26,7 +26,7 @@ struct Resume {
   Lsn after;
 };
 
-using Record = std::variant<ChangeBatch, TableSchema, Cut, Resume>;
+using Record = std::variant<ChangeBatch, TableSchema, TableStop, Cut, Resume>;
 
 class BusWriter {
  public:

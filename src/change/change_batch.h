@@ -57,6 +57,14 @@ struct ChangeBatch {
   int64_t MemoryBytes() const;
 };
 
+// The table's changes cannot be carried on from here: its shape changed, or a value does not fit its
+// lake type. The table stays at a cut before this record and fails with these words.
+struct TableStop {
+  TableId table;
+  std::string reason;
+  std::string hint;
+};
+
 // The Arrow schema that `rows` has on the wire and in memory: RowSchema with all fields nullable.
 std::shared_ptr<arrow::Schema> ChangeRowSchema(const TableSchema& schema);
 std::shared_ptr<arrow::Schema> ChangeKeySchema(const TableSchema& schema);

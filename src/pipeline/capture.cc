@@ -1,0 +1,188 @@
+#include "pipeline/capture.h"
+
+#include <algorithm>
+
+#include "base/byte_reader.h"
+#include "base/log.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr int64_t kPostgresEpochUs = 946'684'800'000'000;  // 2000-01-01 in Unix microseconds
+
+// Stage records of the decoder and of the bus differ by what only the bus has (cuts).
+bus::Record ToBusRecord(postgres::ChangeDecoder::Record record) {
+  return std::visit([](auto&& value) -> bus::Record { return std::move(value); },
+                    std::move(record));
+}
+
+}  // namespace
+
+Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
+                 std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus,
+                 Cut durable, const Clock& clock, CaptureOptions options,
+                 CaptureProgress& progress, std::function<std::optional<Lsn>()> confirmable)
+    : source_(std::move(source)),
+      decoder_(std::move(decoder)),
+      bus_(bus),
+      clock_(clock),
+      options_(options),
+      progress_(progress),
+      confirmable_(std::move(confirmable)),
+      last_cut_(durable),
+      last_cut_at_us_(clock.SteadyMicros()) {
+  decoder_->SkipThrough(durable.lsn);
+  progress_.durable_lsn = durable.lsn.value;
+}
+
+void Capture::RequestCut(Lsn lsn) {
+  uint64_t before = requested_lsn_;
+  while (before < lsn.value && !requested_lsn_.compare_exchange_weak(before, lsn.value)) {
+  }
+}
+
+Result<StepResult> Capture::Step() {
+  StepResult out;
+  SLUICE_TRY(ConfirmIfDue(false));
+  SLUICE_LET(const bool room, AppendQueued());
+  if (!room) return out;  // the bus is full: nothing more is read, Postgres keeps the rest
+  if (decoder_->adopting()) {
+    SLUICE_TRY(decoder_->Continue(), "taking in a streamed transaction");
+    SLUICE_TRY(QueueRecords(decoder_->TakeRecords()));
+    out.worked = true;
+    return out;
+  }
+  for (int i = 0; i < options_.messages_per_step && !decoder_->adopting(); ++i) {
+    SLUICE_LET(const auto message, source_->Receive());
+    if (!message) break;
+    SLUICE_TRY(Handle(*message));
+    out.worked = true;
+  }
+  SLUICE_TRY(QueueRecords(decoder_->TakeRecords()));
+  SLUICE_TRY(CloseCutIfDue());
+  progress_.spool_bytes = decoder_->spool_bytes();
+  out.wake_in_us = std::min<int64_t>(options_.cut_interval_us / 4, 50'000);
+  return out;
+}
+
+Status Capture::Handle(std::string_view message) {
+  if (message.empty()) return MakeError(ErrorKind::kCorrupt, "the stream sent an empty message");
+  if (message[0] == 'w') return HandleData(message);
+  if (message[0] == 'k') return HandleKeepalive(message);
+  return MakeError(ErrorKind::kCorrupt, "the stream sent a message of type {}",
+                   static_cast<int>(message[0]));
+}
+
+// 'w': int64 start, int64 end, int64 clock, then one pgoutput message.
+Status Capture::HandleData(std::string_view message) {
+  constexpr size_t kHeader = 1 + 3 * 8;
+  if (message.size() < kHeader) return MakeError(ErrorKind::kCorrupt, "the stream cut a message");
+  const Lsn before = decoder_->last_end().lsn;
+  SLUICE_TRY(decoder_->Consume(message.substr(kHeader)));
+  const Lsn after = decoder_->last_end().lsn;
+  if (after != before) {
+    uncut_changes_ = uncut_changes_ || after > last_cut_.lsn;
+    progress_.received_lsn = std::max(progress_.received_lsn.load(), after.value);
+  }
+  return {};
+}
+
+// 'k': int64 wal_end, int64 clock, byte reply_requested. At a boundary with nothing undurable,
+// wal_end says that every earlier commit was sent, so the slot may move there.
+Status Capture::HandleKeepalive(std::string_view message) {
+  ByteReader in(message.substr(1));
+  const Lsn wal_end{in.U64()};
+  in.U64();
+  const bool reply_requested = in.U8() != 0;
+  if (!in.done()) return MakeError(ErrorKind::kCorrupt, "the stream cut a keepalive");
+  progress_.received_lsn = std::max(progress_.received_lsn.load(), wal_end.value);
+  ping_sent_ = false;
+  if (decoder_->at_boundary()) idle_position_ = std::max(idle_position_, wal_end);
+  if (reply_requested) return ConfirmIfDue(true);
+  return {};
+}
+
+Status Capture::QueueRecords(std::vector<postgres::ChangeDecoder::Record> records) {
+  for (postgres::ChangeDecoder::Record& record : records) {
+    if (const auto* batch = std::get_if<ChangeBatch>(&record)) {
+      progress_.changes += static_cast<uint64_t>(batch->row_count());
+    }
+    queue_.push_back(ToBusRecord(std::move(record)));
+  }
+  SLUICE_LET(const bool room, AppendQueued());
+  static_cast<void>(room);  // what does not fit stays queued; Step reads no further then
+  return {};
+}
+
+// False: the bus has no room; the rest stays queued.
+Result<bool> Capture::AppendQueued() {
+  while (!queue_.empty()) {
+    const Status appended = bus_.Append(0, queue_.front());
+    if (!appended && appended.error().kind() == ErrorKind::kExhausted) {
+      if (!progress_.bus_full.exchange(true)) {
+        log::Get("capture")->warn("the bus is full, capture pauses: {}", appended.error().message());
+      }
+      return false;
+    }
+    if (!appended) return appended.error();
+    queue_.pop_front();
+  }
+  if (progress_.bus_full.exchange(false)) log::Get("capture")->info("the bus has room again");
+  return true;
+}
+
+bool Capture::IdleCutDue(Lsn position) const {
+  if (position <= last_cut_.lsn) return false;
+  const Lsn requested{requested_lsn_};
+  if (requested > last_cut_.lsn && position >= requested) return true;
+  return clock_.SteadyMicros() - last_cut_at_us_ >= options_.idle_cut_interval_us;
+}
+
+Status Capture::CloseCutIfDue() {
+  if (!decoder_->at_boundary() || decoder_->adopting() || !queue_.empty()) return {};
+  const Lsn requested{requested_lsn_};
+  if (uncut_changes_) {
+    const bool wanted = requested > last_cut_.lsn && decoder_->last_end().lsn >= requested;
+    const int64_t age = clock_.SteadyMicros() - last_cut_at_us_;
+    if (!wanted && age < options_.cut_interval_us) return {};
+    const Cut end = decoder_->last_end();
+    return CloseCut({std::max(end.lsn, last_cut_.lsn), end.time_us});
+  }
+  if (IdleCutDue(idle_position_)) return CloseCut({idle_position_, last_cut_.time_us});
+  if (requested > last_cut_.lsn && !ping_sent_) {
+    ping_sent_ = true;
+    return source_->SendStatus({Lsn{progress_.received_lsn}, confirmed_}, true);
+  }
+  return {};
+}
+
+Status Capture::CloseCut(Cut cut) {
+  SLUICE_LET(auto records, decoder_->Flush());
+  SLUICE_TRY(QueueRecords(std::move(records)));
+  if (!queue_.empty()) return {};  // the bus is full; the cut comes when it has room
+  const Status appended = bus_.AppendCut(cut);
+  if (!appended && appended.error().kind() == ErrorKind::kExhausted) return {};
+  SLUICE_TRY(appended, "closing the cut at {}", ToString(cut.lsn));
+  SLUICE_LET(const Cut durable, bus_.DurableCut(), "syncing the bus");
+  last_cut_ = cut;
+  last_cut_at_us_ = clock_.SteadyMicros();
+  uncut_changes_ = false;
+  progress_.durable_lsn = durable.lsn.value;
+  progress_.durable_time_us = durable.time_us;
+  return ConfirmIfDue(true);
+}
+
+Status Capture::ConfirmIfDue(bool force) {
+  const int64_t now = clock_.SteadyMicros();
+  if (!force && now - last_status_at_us_ < options_.status_interval_us) return {};
+  Lsn flushed{progress_.durable_lsn};
+  if (const auto lake = confirmable_()) flushed = std::min(flushed, *lake);
+  confirmed_ = std::max(confirmed_, flushed);
+  last_status_at_us_ = now;
+  SLUICE_TRY(source_->SendStatus({Lsn{progress_.received_lsn}, confirmed_}, false));
+  progress_.confirmed_lsn = confirmed_.value;
+  return {};
+}
+
+}  // namespace sluice::pipeline
