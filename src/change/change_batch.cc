@@ -1,0 +1,42 @@
+#include "change/change_batch.h"
+
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <arrow/util/bit_util.h>
+#include <arrow/util/byte_size.h>
+
+namespace sluice {
+
+namespace {
+
+std::shared_ptr<arrow::Schema> AllNullable(const arrow::Schema& schema) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema.fields()) fields.push_back(field->WithNullable(true));
+  return arrow::schema(std::move(fields));
+}
+
+}  // namespace
+
+bool ChangeBatch::IsUnsent(int64_t row, int column) const {
+  if (unsent == nullptr) return false;
+  return arrow::bit_util::GetBit(unsent->data(), row * rows->num_columns() + column);
+}
+
+int64_t ChangeBatch::MemoryBytes() const {
+  int64_t bytes = rows == nullptr ? 0 : arrow::util::TotalBufferSize(*rows);
+  if (old_keys != nullptr) bytes += arrow::util::TotalBufferSize(*old_keys);
+  if (unsent != nullptr) bytes += unsent->size();
+  bytes += static_cast<int64_t>(runs.capacity() * sizeof(TransactionRun));
+  return bytes + static_cast<int64_t>(operations.capacity());
+}
+
+std::shared_ptr<arrow::Schema> ChangeRowSchema(const TableSchema& schema) {
+  return AllNullable(*schema.RowSchema());
+}
+
+std::shared_ptr<arrow::Schema> ChangeKeySchema(const TableSchema& schema) {
+  return AllNullable(*schema.KeySchema());
+}
+
+}  // namespace sluice
