@@ -1,0 +1,1 @@
+"""What the integration tests share: throwaway Postgres, the sluice program, independent readers, a metadata check."""
