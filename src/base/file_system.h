@@ -26,6 +26,18 @@ class File {
   virtual Status Truncate(uint64_t size) = 0;
 };
 
+struct FileInfo {
+  uint64_t size = 0;
+  int64_t modified_us = 0;  // Unix microseconds
+  bool folder = false;
+};
+
+// Held until destroyed, or until the process ends in whatever way.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 enum class OpenMode : uint8_t { kRead, kAppend };  // kAppend creates if missing; reading works too
 
 class FileSystem {
@@ -36,15 +48,25 @@ class FileSystem {
   virtual Result<std::vector<std::string>> List(const std::string& folder) = 0;
   virtual Status CreateFolders(const std::string& folder) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // As Rename, but kConflict when `to` exists: of several callers one wins.
+  virtual Status RenameNew(const std::string& from, const std::string& to) = 0;
   virtual Status Remove(const std::string& path) = 0;  // absent is no error
   virtual Status SyncFolder(const std::string& folder) = 0;
   virtual Result<bool> Exists(const std::string& path) = 0;
+  virtual Result<FileInfo> Info(const std::string& path) = 0;
+  // Creates the file if missing. kConfig when somebody holds it, in this process or another.
+  virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
   virtual Result<uint64_t> FreeBytes(const std::string& folder) = 0;
 };
 
 // The machine's own. Errors: ENOSPC and EDQUOT are kExhausted, EACCES, EPERM, EROFS and ENOTDIR
 // kConfig, ENOENT kUnavailable with code "ENOENT", anything else kUnavailable with its errno name.
 FileSystem& LocalFileSystem();
+// The same, for files that other programs read: created 0640 and 0750, less the umask.
+FileSystem& SharedFileSystem();
+
+// The folder and its missing parents, there after a crash too.
+Status CreateFoldersDurably(FileSystem& files, const std::string& folder);
 
 // Writes a small file so that after a crash either the old or the new content is there.
 Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content);

@@ -1,11 +1,13 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "base/file_system.h"
@@ -80,11 +82,25 @@ class LocalFile final : public File {
   std::string path_;
 };
 
+class LocalLock final : public FileLock {
+ public:
+  explicit LocalLock(int fd) : fd_(fd) {}
+  ~LocalLock() override { close(fd_); }
+  LocalLock(const LocalLock&) = delete;
+  LocalLock& operator=(const LocalLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 class LocalFiles final : public FileSystem {
  public:
+  LocalFiles(mode_t file_mode, mode_t folder_mode)
+      : file_mode_(file_mode), folder_mode_(folder_mode) {}
+
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     const int flags = mode == OpenMode::kRead ? O_RDONLY : O_RDWR | O_CREAT | O_APPEND;
-    const int fd = open(path.c_str(), flags | O_CLOEXEC, 0600);
+    const int fd = open(path.c_str(), flags | O_CLOEXEC, file_mode_);
     if (fd < 0) return FromErrno(errno, "opening", path);
     return std::make_unique<LocalFile>(fd, path);
   }
@@ -108,7 +124,7 @@ class LocalFiles final : public FileSystem {
   Status CreateFolders(const std::string& folder) override {
     for (size_t end = folder.find('/', 1);; end = folder.find('/', end + 1)) {
       const std::string part = folder.substr(0, end);
-      if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      if (mkdir(part.c_str(), folder_mode_) != 0 && errno != EEXIST) {
         return FromErrno(errno, "making folder", part);
       }
       if (end == std::string::npos) return {};
@@ -117,6 +133,21 @@ class LocalFiles final : public FileSystem {
 
   Status Rename(const std::string& from, const std::string& to) override {
     if (rename(from.c_str(), to.c_str()) != 0) return FromErrno(errno, "renaming", from);
+    return {};
+  }
+
+  Status RenameNew(const std::string& from, const std::string& to) override {
+    int failed =
+        renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 ? 0 : errno;
+    // A file system without the flag (NFS): a link never replaces either.
+    if (failed == EINVAL || failed == ENOSYS) {
+      failed = link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+      if (failed == 0) unlink(from.c_str());
+    }
+    if (failed == EEXIST) {
+      return MakeError(ErrorKind::kConflict, "{} exists already", to).WithCode("EEXIST");
+    }
+    if (failed != 0) return FromErrno(failed, "renaming", from);
     return {};
   }
 
@@ -141,42 +172,46 @@ class LocalFiles final : public FileSystem {
     return FromErrno(errno, "looking for", path);
   }
 
+  Result<FileInfo> Info(const std::string& path) override {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return FromErrno(errno, "looking at", path);
+    return FileInfo{
+        .size = static_cast<uint64_t>(info.st_size),
+        .modified_us = int64_t{info.st_mtim.tv_sec} * 1'000'000 + info.st_mtim.tv_nsec / 1000,
+        .folder = S_ISDIR(info.st_mode)};
+  }
+
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode_);
+    if (fd < 0) return FromErrno(errno, "opening", path);
+    auto lock = std::make_unique<LocalLock>(fd);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno != EWOULDBLOCK) return FromErrno(errno, "locking", path);
+    return MakeError(ErrorKind::kConfig, "{} is locked by another process", path)
+        .WithCode("EWOULDBLOCK");
+  }
+
   Result<uint64_t> FreeBytes(const std::string& folder) override {
     struct statvfs info {};
     if (statvfs(folder.c_str(), &info) != 0) return FromErrno(errno, "sizing disk of", folder);
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
-};
 
-std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+ private:
+  mode_t file_mode_;
+  mode_t folder_mode_;
+};
 
 }  // namespace
 
 FileSystem& LocalFileSystem() {
-  static LocalFiles files;
+  static LocalFiles files(0600, 0700);
   return files;
 }
 
-Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content) {
-  const std::string temporary = path + ".tmp";
-  SLUICE_TRY(files.Remove(temporary));
-  {
-    SLUICE_LET(const std::unique_ptr<File> file, files.Open(temporary, OpenMode::kAppend));
-    SLUICE_TRY(file->Append(content));
-    SLUICE_TRY(file->Sync());
-  }
-  SLUICE_TRY(files.Rename(temporary, path));
-  return files.SyncFolder(FolderOf(path));
-}
-
-Result<std::string> ReadSmallFile(FileSystem& files, const std::string& path, uint64_t size_max) {
-  SLUICE_LET(const std::unique_ptr<File> file, files.Open(path, OpenMode::kRead));
-  SLUICE_LET(const uint64_t size, file->Size());
-  if (size > size_max) {
-    return MakeError(ErrorKind::kCorrupt, "{} is {} bytes, at most {} expected", path, size,
-                     size_max);
-  }
-  return file->Read(0, size);
+FileSystem& SharedFileSystem() {
+  static LocalFiles files(0640, 0750);
+  return files;
 }
 
 }  // namespace sluice
