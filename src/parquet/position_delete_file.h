@@ -13,6 +13,12 @@
 #include "parquet/data_file.h"
 #include "store/object_store.h"
 
+// CRoaring has its namespace only from 1.0 on; Debian 12 carries 0.2.66.
+namespace roaring {
+using ::Roaring;
+using ::Roaring64Map;
+}  // namespace roaring
+
 namespace sluice::parquet {
 
 // Data file location -> deleted row ordinals. Ordered by bytes, as the file must be.
