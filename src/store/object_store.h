@@ -1,6 +1,8 @@
 // Files of the lake as immutable objects behind one seam: a local folder, S3.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -8,9 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include <arrow/type_fwd.h>
-
 #include "base/error.h"
+#include "base/file_system.h"
 
 namespace sluice::store {
 
@@ -47,8 +48,10 @@ class ObjectStore {
   virtual Status Delete(std::span<const Location> objects) = 0;  // absent is no error
 };
 
-// For `file://` locations. Errors as base/file_system.h maps them.
-std::unique_ptr<ObjectStore> MakeLocalStore();
+// For `file://` locations: the path follows verbatim, nothing is percent-decoded. Files and folders
+// are created 0640 and 0750 less the umask, as readers run under other accounts. Errors as
+// base/file_system.h maps them. `files` outlives the store and its writers.
+std::unique_ptr<ObjectStore> MakeLocalStore(FileSystem& files = SharedFileSystem());
 
 // Arrow's file interfaces on top of a store, for Parquet. `OpenOutput`'s Close() finishes the
 // object; closing is refused after an error, so that nothing half written becomes visible.
