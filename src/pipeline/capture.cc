@@ -22,7 +22,8 @@ bus::Record ToBusRecord(postgres::ChangeDecoder::Record record) {
 Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
                  std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus,
                  Cut durable, const Clock& clock, CaptureOptions options,
-                 CaptureProgress& progress, std::function<std::optional<Lsn>()> confirmable)
+                 CaptureProgress& progress, std::function<std::optional<Lsn>()> confirmable,
+                 std::function<std::vector<TableStop>()> stops)
     : source_(std::move(source)),
       decoder_(std::move(decoder)),
       bus_(bus),
@@ -30,6 +31,7 @@ Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
       options_(options),
       progress_(progress),
       confirmable_(std::move(confirmable)),
+      stops_(std::move(stops)),
       last_cut_(durable),
       last_cut_at_us_(clock.SteadyMicros()) {
   decoder_->SkipThrough(durable.lsn);
@@ -110,6 +112,11 @@ Status Capture::QueueRecords(std::vector<postgres::ChangeDecoder::Record> record
     }
     queue_.push_back(ToBusRecord(std::move(record)));
   }
+  for (TableStop& stop : stops_()) {
+    log::Get("capture")->warn("{}: {}", stop.reason, stop.hint);
+    queue_.emplace_back(std::move(stop));
+    uncut_changes_ = true;
+  }
   SLUICE_LET(const bool room, AppendQueued());
   static_cast<void>(room);  // what does not fit stays queued; Step reads no further then
   return {};
@@ -146,8 +153,8 @@ Status Capture::CloseCutIfDue() {
     const bool wanted = requested > last_cut_.lsn && decoder_->last_end().lsn >= requested;
     const int64_t age = clock_.SteadyMicros() - last_cut_at_us_;
     if (!wanted && age < options_.cut_interval_us) return {};
-    const Cut end = decoder_->last_end();
-    return CloseCut({std::max(end.lsn, last_cut_.lsn), end.time_us});
+    return CloseCut(std::max(decoder_->last_end(), last_cut_,
+                             [](const Cut& a, const Cut& b) { return a.lsn < b.lsn; }));
   }
   if (IdleCutDue(idle_position_)) return CloseCut({idle_position_, last_cut_.time_us});
   if (requested > last_cut_.lsn && !ping_sent_) {

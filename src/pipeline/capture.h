@@ -44,11 +44,13 @@ struct CaptureProgress {  // read by other threads
 class Capture {
  public:
   // `source`: a fresh stream from the slot. All references outlive this. `confirmable` gives the
-  // position that the lake holds (confirm_after: lake) or nothing (confirm what the bus holds).
+  // position that the lake holds (confirm_after: lake) or nothing (confirm what the bus holds);
+  // `stops` the tables whose shape was found changed since it was last asked.
   Capture(std::unique_ptr<postgres::ReplicationSource> source,
           std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus, Cut durable,
           const Clock& clock, CaptureOptions options, CaptureProgress& progress,
-          std::function<std::optional<Lsn>()> confirmable);
+          std::function<std::optional<Lsn>()> confirmable,
+          std::function<std::vector<TableStop>()> stops);
 
   // One bounded piece. kUnavailable: the stream broke; make a new Capture from the bus's durable
   // cut. kCorrupt, kInternal: stop.
@@ -78,6 +80,7 @@ class Capture {
   CaptureOptions options_;
   CaptureProgress& progress_;
   std::function<std::optional<Lsn>()> confirmable_;
+  std::function<std::vector<TableStop>()> stops_;
   std::deque<bus::Record> queue_;  // decoded, not yet taken by the bus; bounded by one step's worth
   Cut last_cut_;
   Lsn idle_position_;        // of the newest keepalive at a boundary with nothing undurable

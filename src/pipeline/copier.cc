@@ -1,0 +1,237 @@
+#include "pipeline/copier.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+#include "iceberg/table_metadata.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr int64_t kVisibilityWaitUs = 60'000'000;
+
+// Keys that the exported snapshot sees as finished but others do not yet: a commit may be decoded
+// before the server's own commit log says so.
+Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
+  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += 10'000) {
+    SLUICE_LET(const postgres::Rows rows, other.Query("SELECT pg_current_snapshot()"));
+    SLUICE_LET(const SnapshotVisibility now, ParseSnapshot(rows.at(0).at(0).value_or("")));
+    const bool race = std::any_of(now.in_progress.begin(), now.in_progress.end(),
+                                  [&](uint64_t xid) { return imported.Sees(xid); });
+    if (!race) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return MakeError(ErrorKind::kUnavailable,
+                   "a transaction that the slot's snapshot sees does not become visible")
+      .WithHint("look for commits that wait for a synchronous standby");
+}
+
+}  // namespace
+
+Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
+                                  const std::string& imported) {
+  HeldSnapshot out;
+  SLUICE_LET(out.holder, postgres::Connection::Open(source), "opening the snapshot's session");
+  SLUICE_TRY(out.holder->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  if (!imported.empty()) {
+    SLUICE_TRY(
+        out.holder->Execute("SET TRANSACTION SNAPSHOT " + postgres::QuoteLiteral(imported)),
+        "taking over the slot's snapshot");
+  }
+  SLUICE_LET(const postgres::Rows exported,
+             out.holder->Query("SELECT pg_export_snapshot(), pg_current_snapshot()"));
+  out.name = exported.at(0).at(0).value_or("");
+  SLUICE_LET(out.visibility, ParseSnapshot(exported.at(0).at(1).value_or("")));
+  SLUICE_LET(const postgres::Rows lsn, out.holder->Query("SELECT pg_current_wal_insert_lsn()"));
+  SLUICE_LET(out.insert_lsn, ParseLsn(lsn.at(0).at(0).value_or("")));
+  if (!imported.empty()) {
+    SLUICE_LET(const auto other, postgres::Connection::Open(source));
+    SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
+  }
+  return out;
+}
+
+// One table on its way. Guarded by the copier's mutex but for what is set while planning.
+struct Copier::Job {
+  CopyTask task;
+  std::shared_ptr<arrow::Schema> file_schema;
+  std::vector<uint32_t> filenodes;
+  std::vector<parquet::DataFile> files;
+  size_t chunks_left = 0;
+  int open_writers = 0;
+  bool failed = false;
+  bool reported = false;
+
+  const std::string name() const { return task.chosen.mirror.schema.QualifiedName(); }
+};
+
+void Copier::Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
+                 const std::stop_token& stop) {
+  Plan(std::move(tasks), snapshot);
+  std::vector<std::jthread> workers;
+  const size_t wanted = std::min(static_cast<size_t>(lake_.options.copy_workers), chunks_.size());
+  for (size_t i = 0; i < std::max<size_t>(wanted, 1); ++i) {
+    workers.emplace_back([&, stop] { Work(snapshot, stop); });
+  }
+}
+
+void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot) {
+  std::sort(tasks.begin(), tasks.end(), [](const CopyTask& a, const CopyTask& b) {
+    return a.chosen.source.bytes > b.chosen.source.bytes;
+  });
+  for (CopyTask& task : tasks) {
+    auto job = std::make_unique<Job>();
+    job->file_schema = iceberg::ToArrowSchema(task.target.metadata.current_schema());
+    job->task = std::move(task);
+    jobs_.push_back(std::move(job));
+  }
+  for (const auto& job : jobs_) {
+    const Status planned = PlanJob(*job, *snapshot.holder);
+    if (!planned) FailJob(*job, planned.error());
+  }
+  for (const auto& job : jobs_) {
+    if (job->chunks_left == 0) Release(*job, snapshot, {});
+  }
+}
+
+// Chunk ends are read after the snapshot was taken: later blocks hold nothing that it sees.
+Status Copier::PlanJob(Job& job, postgres::Connection& connection) {
+  const postgres::SourceTable& source = job.task.chosen.source;
+  SLUICE_LET(job.filenodes, postgres::RelationFilenodes(connection, source));
+  SLUICE_LET(const std::vector<postgres::CopyChunk> chunks,
+             postgres::PlanChunks(connection, source, lake_.options.copy_chunk_bytes));
+  for (const postgres::CopyChunk& chunk : chunks) chunks_.push_back({&job, chunk});
+  job.chunks_left = chunks.size();
+  return {};
+}
+
+void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
+  auto connection = postgres::Connection::Open(lake_.options.source);
+  if (!connection) {
+    log::Get("copy")->warn("a copy worker has no connection: {}", connection.error().message());
+    Chunk chunk;
+    while (!stop.stop_requested() && Next(chunk)) {
+      FailJob(*chunk.job, connection.error());
+      Release(*chunk.job, snapshot, stop);
+    }
+    return;
+  }
+  WorkOn(**connection, snapshot, stop);
+}
+
+void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
+                    const std::stop_token& stop) {
+  std::unique_ptr<parquet::DataFileWriter> writer;
+  Job* writing = nullptr;
+  const auto close = [&] {
+    if (writing == nullptr) return;
+    const Status finished = FinishFile(*writing, writer);
+    if (!finished) FailJob(*writing, finished.error());
+    {
+      const std::lock_guard lock(mutex_);
+      --writing->open_writers;
+    }
+    Release(*writing, snapshot, stop);
+    writing = nullptr;
+  };
+  Chunk chunk;
+  while (!stop.stop_requested() && Next(chunk)) {
+    if (writing != chunk.job) {
+      close();
+      writing = chunk.job;
+      const std::lock_guard lock(mutex_);
+      ++writing->open_writers;
+    }
+    Status copied = CopyChunk(chunk, connection, snapshot, stop, writer);
+    if (!copied) FailJob(*chunk.job, copied.error());
+    const std::lock_guard lock(mutex_);
+    --chunk.job->chunks_left;
+  }
+  close();
+}
+
+bool Copier::Next(Chunk& out) {
+  const std::lock_guard lock(mutex_);
+  while (next_chunk_ < chunks_.size()) {
+    out = chunks_[next_chunk_++];
+    if (!out.job->failed) return true;
+    --out.job->chunks_left;
+  }
+  return false;
+}
+
+Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
+                         const HeldSnapshot& snapshot, const std::stop_token& stop,
+                         std::unique_ptr<parquet::DataFileWriter>& writer) {
+  Job& job = *chunk.job;
+  postgres::CopyProgress before;
+  postgres::CopyProgress progress;
+  const auto take = [&](const arrow::RecordBatch& rows) -> Status {
+    if (writer == nullptr) {
+      parquet::WriterOptions options;
+      options.row_group_bytes = static_cast<int64_t>(
+          lake_.options.memory_bytes / 8 / static_cast<uint64_t>(lake_.options.copy_workers));
+      SLUICE_LET(writer, parquet::DataFileWriter::Open(lake_.store, NextDataFile(job.task.target),
+                                                       job.file_schema, options));
+    }
+    SLUICE_TRY(writer->Write(rows));
+    board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
+    before = progress;
+    if (writer->estimated_bytes() < lake_.options.file_bytes) return {};
+    return FinishFile(job, writer);
+  };
+  SLUICE_TRY(postgres::CopyOneChunk(connection, snapshot.name, job.task.chosen.mirror, chunk.range,
+                                    take, [&] { return stop.stop_requested(); }, progress),
+             "copying {}", job.name());
+  board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
+  return CheckNotRewritten(job, connection);
+}
+
+// Under an older snapshot a rewritten or truncated table reads empty: such chunks do not count.
+Status Copier::CheckNotRewritten(const Job& job, postgres::Connection& connection) {
+  SLUICE_LET(const std::vector<uint32_t> now,
+             postgres::RelationFilenodes(connection, job.task.chosen.source));
+  if (now == job.filenodes) return {};
+  return MakeError(ErrorKind::kConflict, "{} was rewritten or truncated during its copy",
+                   job.name());
+}
+
+Status Copier::FinishFile(Job& job, std::unique_ptr<parquet::DataFileWriter>& writer) {
+  if (writer == nullptr) return {};
+  const auto finishing = std::move(writer);
+  SLUICE_LET(parquet::DataFile file, finishing->Finish(), "finishing a file of {}", job.name());
+  const std::lock_guard lock(mutex_);
+  job.files.push_back(std::move(file));
+  return {};
+}
+
+void Copier::FailJob(Job& job, Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    job.failed = true;
+    if (std::exchange(job.reported, true)) return;
+  }
+  done_(job.task, std::move(error));
+}
+
+// Reports a table once its chunks are all done and no worker holds an open file of it.
+void Copier::Release(Job& job, const HeldSnapshot& snapshot, const std::stop_token& stop) {
+  CopiedTable copied;
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.reported || job.chunks_left > 0 || job.open_writers > 0 || stop.stop_requested()) {
+      return;
+    }
+    job.reported = true;
+    copied.files = std::move(job.files);
+  }
+  copied.id = job.task.chosen.mirror.schema.id;
+  copied.visibility = snapshot.visibility;
+  copied.filter_until = snapshot.insert_lsn;
+  copied.replaces_uuid = job.task.replaces_uuid;
+  done_(job.task, std::move(copied));
+}
+
+}  // namespace sluice::pipeline

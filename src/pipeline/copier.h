@@ -1,0 +1,86 @@
+// The first copy: chunks of all tables, largest tables first, taken by several workers that share
+// one exported snapshot; a worker without a chunk of its table takes one of the next, so that none
+// idles at the end. Rows go from the wire into Parquet files; what a table's files hold is handed on
+// when its last chunk is done.
+//
+// Rule B decides for every copied table (change/visibility.h): nothing compares LSNs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "pipeline/lake.h"
+#include "pipeline/mirror_table.h"
+#include "pipeline/status_board.h"
+#include "postgres/connection.h"
+#include "postgres/copy/table_copy.h"
+
+namespace sluice::pipeline {
+
+struct CopyTask {
+  ChosenTable chosen;
+  iceberg::LoadedTable target;  // NewLakeTable's
+  std::optional<std::string> replaces_uuid;
+};
+
+// A snapshot that workers import, held open by its own session.
+struct HeldSnapshot {
+  std::unique_ptr<postgres::Connection> holder;
+  std::string name;
+  SnapshotVisibility visibility;
+  Lsn insert_lsn;  // read after the snapshot was taken
+};
+
+// A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until no
+// transaction that it sees is still in progress for others (corners.md, "The copy").
+Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
+                                  const std::string& imported);
+
+class Copier {
+ public:
+  using Done = std::function<void(const CopyTask&, Result<CopiedTable>)>;
+
+  // `done` is called once a task, from a worker's thread.
+  Copier(const Lake& lake, StatusBoard& board, Done done)
+      : lake_(lake), board_(board), done_(std::move(done)) {}
+
+  // Returns when every task is done or `stop` is requested.
+  void Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot, const std::stop_token& stop);
+
+ private:
+  struct Job;
+  struct Chunk {
+    Job* job;
+    postgres::CopyChunk range;
+  };
+
+  void Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot);
+  Status PlanJob(Job& job, postgres::Connection& connection);
+  void Work(const HeldSnapshot& snapshot, const std::stop_token& stop);
+  void WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
+              const std::stop_token& stop);
+  bool Next(Chunk& out);
+  Status CopyChunk(const Chunk& chunk, postgres::Connection& connection,
+                   const HeldSnapshot& snapshot, const std::stop_token& stop,
+                   std::unique_ptr<parquet::DataFileWriter>& writer);
+  Status FinishFile(Job& job, std::unique_ptr<parquet::DataFileWriter>& writer);
+  void FailJob(Job& job, Error error);
+  void Release(Job& job, const HeldSnapshot& snapshot, const std::stop_token& stop);
+  Status CheckNotRewritten(const Job& job, postgres::Connection& connection);
+
+  const Lake& lake_;
+  StatusBoard& board_;
+  Done done_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Job>> jobs_;
+  std::vector<Chunk> chunks_;
+  size_t next_chunk_ = 0;
+};
+
+}  // namespace sluice::pipeline

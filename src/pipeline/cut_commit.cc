@@ -1,0 +1,181 @@
+#include "pipeline/cut_commit.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr size_t kLedgerRowsMax = 1000;
+constexpr int kUnknownAnswersMax = 10;
+
+// max(now, newest snapshot + 1 ms) over all tables of the cut: timestamps never go backwards.
+int64_t CutMillis(const Lake& lake, const std::vector<MirrorTable*>& tables,
+                  const iceberg::Ledger* ledger) {
+  int64_t out = lake.clock.WallMicros() / 1000;
+  const auto after = [&](const iceberg::TableMetadata& metadata) {
+    out = std::max(out, metadata.last_updated_ms + 1);
+    for (const iceberg::Snapshot& snapshot : metadata.snapshots) {
+      out = std::max(out, snapshot.timestamp_ms + 1);
+    }
+  };
+  for (const MirrorTable* table : tables) after(table->loaded().metadata);
+  if (ledger != nullptr) after(ledger->table.metadata);
+  return out;
+}
+
+bool HoldsSnapshot(const iceberg::TableMetadata& metadata, iceberg::SnapshotId snapshot) {
+  const auto ancestry = metadata.Ancestry();
+  return std::any_of(ancestry.begin(), ancestry.end(),
+                     [&](const iceberg::Snapshot* one) { return one->id == snapshot; });
+}
+
+// One cut on its way: what was written for it and what the catalog says of it.
+class Attempt {
+ public:
+  Attempt(const Lake& lake, const std::vector<MirrorTable*>& tables, iceberg::Ledger* ledger,
+          Cut cut)
+      : lake_(lake), tables_(tables), ledger_(ledger), cut_(cut) {}
+
+  Status Prepare(const std::vector<MirrorTable*>& listed) {
+    const int64_t now_ms = CutMillis(lake_, tables_, ledger_);
+    for (MirrorTable* table : tables_) {
+      SLUICE_LET(iceberg::PreparedCommit prepared, table->Prepare(cut_, now_ms));
+      prepared_.push_back(std::move(prepared));
+    }
+    if (ledger_ == nullptr) return {};
+    iceberg::LedgerRow row;
+    row.marks = lake_.MarksAt(cut_);
+    row.committed_at_us = now_ms * 1000;
+    for (const MirrorTable* table : listed) {
+      if (const iceberg::Snapshot* head = table->loaded().metadata.current_snapshot()) {
+        row.tables[table->loaded().identifier.ToString()] = head->id;
+      }
+    }
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      row.tables[tables_[i]->loaded().identifier.ToString()] = prepared_[i].snapshot_id;
+    }
+    iceberg::CommitOptions options;
+    options.now_ms = now_ms;
+    SLUICE_LET(ledger_commit_, iceberg::PrepareLedgerCommit(lake_.store, *ledger_, row,
+                                                            kLedgerRowsMax, options));
+    row_ = std::move(row);
+    return {};
+  }
+
+  Result<bool> Send() {
+    std::vector<iceberg::TableCommit> commits;
+    for (const iceberg::PreparedCommit& one : prepared_) commits.push_back(one.commit);
+    if (ledger_ != nullptr) commits.push_back(ledger_commit_.commit);
+    for (int i = 0; i < kUnknownAnswersMax; ++i) {
+      const Status sent = lake_.catalog.Commit(commits);
+      if (sent) return true;
+      if (sent.error().kind() == ErrorKind::kConflict) return AllHappened();
+      if (sent.error().kind() != ErrorKind::kCommitUnknown) return sent.error();
+      // The same commit again, with the same snapshot ids: it can count only once.
+      SLUICE_LET(const bool happened, AllHappened(), "asking for an unclear commit");
+      if (happened) return true;
+    }
+    return MakeError(ErrorKind::kUnavailable, "the catalog does not say whether a commit happened");
+  }
+
+  Status Publish() {
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      SLUICE_LET(iceberg::LoadedTable loaded, LoadExisting(tables_[i]->loaded().identifier));
+      SLUICE_TRY(tables_[i]->Committed(cut_, prepared_[i].snapshot_id, std::move(loaded)));
+      Remove(prepared_[i].expired);
+    }
+    if (ledger_ == nullptr) return {};
+    SLUICE_LET(ledger_->table, LoadExisting(ledger_->table.identifier));
+    ledger_->rows.push_back(row_);
+    if (ledger_->rows.size() > kLedgerRowsMax) ledger_->rows.erase(ledger_->rows.begin());
+    Remove(ledger_commit_.expired);
+    return {};
+  }
+
+  // Whose head moved under us. kConflict when it is the ledger's by a higher epoch.
+  Result<std::vector<MirrorTable*>> Conflicted() {
+    if (ledger_ != nullptr) SLUICE_TRY(LedgerIsOurs());
+    std::vector<MirrorTable*> out;
+    for (MirrorTable* table : tables_) {
+      SLUICE_LET(const auto now, lake_.catalog.Load(table->loaded().identifier));
+      const bool same = now ? now->metadata_location == table->loaded().metadata_location
+                            : table->loaded().metadata_location.empty();
+      if (!same) out.push_back(table);
+    }
+    return out;
+  }
+
+  // Known to have failed: the commit's own files may go.
+  void RemoveWritten() {
+    for (const iceberg::PreparedCommit& one : prepared_) Remove(one.written);
+    Remove(ledger_commit_.written);
+  }
+
+ private:
+  Result<iceberg::LoadedTable> LoadExisting(const iceberg::TableIdentifier& name) {
+    SLUICE_LET(auto loaded, lake_.catalog.Load(name));
+    if (!loaded) {
+      return MakeError(ErrorKind::kUnsupported, "table {} vanished from the catalog",
+                       name.ToString());
+    }
+    return std::move(*loaded);
+  }
+
+  Result<bool> AllHappened() {
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      SLUICE_LET(const auto now, lake_.catalog.Load(tables_[i]->loaded().identifier));
+      if (!now || !HoldsSnapshot(now->metadata, prepared_[i].snapshot_id)) return false;
+    }
+    if (ledger_ == nullptr) return true;
+    SLUICE_LET(const auto now, lake_.catalog.Load(ledger_->table.identifier));
+    return now && HoldsSnapshot(now->metadata, ledger_commit_.snapshot_id);
+  }
+
+  Status LedgerIsOurs() {
+    SLUICE_LET(const auto now, iceberg::ReadLedger(lake_.catalog, lake_.store,
+                                                   ledger_->table.identifier));
+    if (now && now->epoch <= lake_.epoch) return {};
+    return MakeError(ErrorKind::kConflict,
+                     "pipeline {} was taken over: the ledger holds epoch {}, ours is {}",
+                     lake_.options.name, now ? now->epoch : 0, lake_.epoch)
+        .WithHint("another sluice runs this pipeline; only one may. Stop the other or this one");
+  }
+
+  void Remove(const std::vector<store::Location>& files) {
+    const Status removed = lake_.store.Delete(files);
+    if (!removed) log::Get("lake")->warn("removing old files: {}", removed.error().message());
+  }
+
+  const Lake& lake_;
+  const std::vector<MirrorTable*>& tables_;
+  iceberg::Ledger* ledger_;
+  Cut cut_;
+  std::vector<iceberg::PreparedCommit> prepared_;
+  iceberg::PreparedCommit ledger_commit_;
+  iceberg::LedgerRow row_;
+};
+
+}  // namespace
+
+Result<CutResult> CommitCut(const Lake& lake, const std::vector<MirrorTable*>& tables,
+                            const std::vector<MirrorTable*>& listed, iceberg::Ledger* ledger,
+                            Cut cut) {
+  Attempt attempt(lake, tables, ledger, cut);
+  SLUICE_TRY(attempt.Prepare(listed), "preparing the cut at {}", ToString(cut.lsn));
+  SLUICE_LET(const bool happened, attempt.Send(), "committing the cut at {}", ToString(cut.lsn));
+  CutResult out;
+  out.committed = happened;
+  if (happened) {
+    SLUICE_TRY(attempt.Publish(), "after the commit of the cut at {}", ToString(cut.lsn));
+    return out;
+  }
+  SLUICE_LET(out.conflicted, attempt.Conflicted());
+  attempt.RemoveWritten();
+  return out;
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,31 @@
+// What every stage that touches the lake works with. All references outlive the stages.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "change/change_batch.h"
+#include "iceberg/catalog/catalog.h"
+#include "iceberg/mirror_commit.h"
+#include "pipeline/options.h"
+#include "store/object_store.h"
+
+namespace sluice::pipeline {
+
+struct Lake {
+  store::ObjectStore& store;
+  iceberg::Catalog& catalog;
+  FileSystem& files;  // of the state folder (key index)
+  const Clock& clock;
+  const PipelineOptions& options;
+  std::string source;  // mark: "<system identifier>/<timeline>/<database>"
+  uint64_t epoch = 0;
+
+  iceberg::Marks MarksAt(Cut cut) const {
+    return {cut, source, options.slot, options.name, epoch};
+  }
+  iceberg::TableIdentifier ledger_name() const { return {"sluice", "cuts"}; }
+};
+
+}  // namespace sluice::pipeline

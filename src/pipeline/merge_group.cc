@@ -1,0 +1,139 @@
+#include "pipeline/merge_group.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace sluice::pipeline {
+
+namespace {
+constexpr size_t kPollBytes = 4 << 20;
+
+// These end one table; anything else is the group's business (disk, network, our bug).
+bool IsTheTables(ErrorKind kind) {
+  return kind == ErrorKind::kUnsupported || kind == ErrorKind::kCorrupt;
+}
+}  // namespace
+
+void MergeGroup::Add(std::unique_ptr<MirrorTable> table) {
+  const TableId id = table->id();
+  tables_[id] = std::move(table);
+}
+
+std::unique_ptr<MirrorTable> MergeGroup::Remove(TableId table) {
+  const auto found = tables_.find(table);
+  if (found == tables_.end()) return nullptr;
+  std::unique_ptr<MirrorTable> out = std::move(found->second);
+  tables_.erase(found);
+  return out;
+}
+
+MirrorTable* MergeGroup::Find(TableId table) const {
+  const auto found = tables_.find(table);
+  return found == tables_.end() ? nullptr : found->second.get();
+}
+
+std::vector<MirrorTable*> MergeGroup::tables() const {
+  std::vector<MirrorTable*> out;
+  for (const auto& [id, table] : tables_) out.push_back(table.get());
+  return out;
+}
+
+Result<bool> MergeGroup::Advance(std::optional<Lsn> limit, std::vector<TableFault>& faults) {
+  if (limit && window_cut_.lsn >= *limit) return false;
+  if (records_.empty()) {
+    SLUICE_LET(std::vector<bus::Record> polled, reader_->Poll(0, kPollBytes), "reading the bus");
+    for (bus::Record& record : polled) records_.push_back(std::move(record));
+  }
+  if (records_.empty()) return false;
+  while (!records_.empty()) {
+    bus::Record record = std::move(records_.front());
+    records_.pop_front();
+    SLUICE_TRY(Take(record, faults));
+    if (std::holds_alternative<Cut>(record)) break;
+  }
+  return true;
+}
+
+Status MergeGroup::Take(bus::Record& record, std::vector<TableFault>& faults) {
+  if (const auto* cut = std::get_if<Cut>(&record)) {
+    if (cut->lsn >= window_cut_.lsn) window_cut_ = *cut;
+    applied_past_cut_ = false;
+  } else if (const auto* batch = std::get_if<ChangeBatch>(&record)) {
+    return TakeBatch(*batch, faults);
+  } else if (const auto* stop = std::get_if<TableStop>(&record)) {
+    if (Find(stop->table) != nullptr) {
+      faults.push_back({stop->table, stop->reason, stop->hint, true});
+    }
+  }
+  return {};
+}
+
+Status MergeGroup::TakeBatch(const ChangeBatch& batch, std::vector<TableFault>& faults) {
+  MirrorTable* table = Find(batch.table);
+  if (table == nullptr) return {};
+  const bool faulty = std::any_of(faults.begin(), faults.end(), [&](const TableFault& fault) {
+    return fault.table == batch.table;
+  });
+  if (faulty) return {};
+  applied_past_cut_ = true;
+  const Status applied = table->Apply(batch);
+  if (applied) return {};
+  if (!IsTheTables(applied.error().kind())) return applied.error();
+  faults.push_back({batch.table, applied.error().message(), applied.error().hint(), false});
+  return {};
+}
+
+bool MergeGroup::has_changes() const {
+  return std::any_of(tables_.begin(), tables_.end(),
+                     [](const auto& entry) { return entry.second->has_changes(); });
+}
+
+bool MergeGroup::may_commit() const {
+  return std::all_of(tables_.begin(), tables_.end(), [this](const auto& entry) {
+    return entry.second->may_commit_at(window_cut_.lsn);
+  });
+}
+
+int64_t MergeGroup::freshness_us() const {
+  int64_t out = std::numeric_limits<int64_t>::max();
+  for (const auto& [id, table] : tables_) {
+    if (table->has_changes()) out = std::min(out, table->chosen().options.freshness_us);
+  }
+  return out;
+}
+
+Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger) {
+  SLUICE_CHECK(at_cut());
+  std::vector<MirrorTable*> changed;
+  for (MirrorTable* table : tables()) {
+    if (table->has_changes()) changed.push_back(table);
+  }
+  std::vector<TableId> conflicted;
+  if (!changed.empty() || ledger != nullptr) {
+    SLUICE_LET(const CutResult result,
+               CommitCut(lake_, changed, tables(), ledger, window_cut_));
+    for (const MirrorTable* table : result.conflicted) conflicted.push_back(table->id());
+    if (!result.committed) {
+      if (conflicted.empty()) SLUICE_TRY(Rewind());
+      return conflicted;
+    }
+  }
+  position_ = window_cut_;
+  for (MirrorTable* table : tables()) table->MoveTo(position_);
+  return conflicted;
+}
+
+Status MergeGroup::Rewind() {
+  for (MirrorTable* table : tables()) SLUICE_TRY(table->Abandon());
+  records_.clear();
+  window_cut_ = position_;
+  applied_past_cut_ = false;
+  SLUICE_LET(const Lsn held, reader_->Seek(0, position_.lsn), "reading the bus again");
+  if (held > position_.lsn) {
+    return MakeError(ErrorKind::kCorrupt, "the bus no longer holds {} on, only {}",
+                     ToString(position_.lsn), ToString(held));
+  }
+  return {};
+}
+
+}  // namespace sluice::pipeline

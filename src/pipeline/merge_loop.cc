@@ -1,0 +1,395 @@
+#include "pipeline/merge_loop.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/uuid.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr int64_t kIdleLedgerUs = 10'000'000;  // between ledger commits when nothing changed
+constexpr int64_t kPublishUs = 250'000;
+constexpr int64_t kBackoffMinUs = 100'000;
+constexpr int64_t kBackoffMaxUs = 30'000'000;
+constexpr char kResyncHint[] =
+    "run `sluice tables resync {}`: it copies the table again; readers see the last good state "
+    "until the copy is complete";
+
+std::string ResyncHint(const ChosenTable& chosen) {
+  return fmt::format(kResyncHint, chosen.mirror.schema.QualifiedName());
+}
+
+}  // namespace
+
+MergeLoop::MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger ledger, Cut position,
+                     StatusBoard& board)
+    : lake_(lake), readers_(std::move(readers)), ledger_(std::move(ledger)), board_(board) {
+  main_ = std::make_unique<MergeGroup>(lake_, nullptr, position);
+  last_commit_us_ = lake_.clock.SteadyMicros();
+  committed_ = position.lsn.value;
+  pinned_ = position.lsn.value;
+}
+
+void MergeLoop::Post(std::function<void(MergeLoop&)> work) {
+  const std::lock_guard lock(posted_mutex_);
+  posted_.push_back(std::move(work));
+}
+
+void MergeLoop::RunPosted() {
+  std::vector<std::function<void(MergeLoop&)>> work;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    work.swap(posted_);
+  }
+  for (const auto& one : work) one(*this);
+}
+
+Result<StepResult> MergeLoop::Step() {
+  RunPosted();
+  StepResult out;
+  std::vector<MergeGroup*> groups = {main_.get()};
+  for (const auto& group : catching_up_) groups.push_back(group.get());
+  for (MergeGroup* group : groups) {
+    const Result<bool> worked = StepGroup(*group, group == main_.get());
+    if (!worked) return AfterTrouble(worked.error());
+    out.worked = out.worked || *worked;
+  }
+  FinishGroups();
+  if (out.worked) troubles_ = 0;
+  Publish();
+  out.wake_in_us = 20'000;
+  return out;
+}
+
+// What passes by itself is tried again from the last commit; what does not ends the pipeline.
+Result<StepResult> MergeLoop::AfterTrouble(const Error& error) {
+  const bool passes =
+      error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kExhausted;
+  if (!passes) return error;
+  log::Get("merge")->warn("trouble with the lake, trying again: {}", error.message());
+  SLUICE_TRY(main_->Rewind());
+  for (const auto& group : catching_up_) SLUICE_TRY(group->Rewind());
+  StepResult out;
+  out.wake_in_us = std::min(kBackoffMinUs << std::min(troubles_++, 10), kBackoffMaxUs);
+  return out;
+}
+
+Result<bool> MergeLoop::StepGroup(MergeGroup& group, bool is_main) {
+  if (group.empty()) return false;
+  std::optional<Lsn> limit;
+  if (!is_main && group.end()) {
+    limit = group.end()->at.lsn;
+  } else if (!is_main && !main_->empty()) {
+    limit = main_->position().lsn;
+  }
+  if (CommitDue(group, is_main)) return CommitGroup(group, is_main);
+  std::vector<TableFault> faults;
+  SLUICE_LET(const bool worked, group.Advance(limit, faults));
+  for (const TableFault& fault : faults) SLUICE_TRY(HandleFault(group, fault));
+  if (!group.empty() && CommitDue(group, is_main)) return CommitGroup(group, is_main);
+  return worked;
+}
+
+bool MergeLoop::CommitDue(const MergeGroup& group, bool is_main) const {
+  if (!group.at_cut() || !group.may_commit()) return false;
+  if (!is_main && group.end() && group.window_cut().lsn >= group.end()->at.lsn) return true;
+  const bool joins = !is_main && (main_->empty() || group.window_cut().lsn >= main_->position().lsn);
+  if (joins) return true;
+  if (flush_ > group.position().lsn) return true;
+  const int64_t age = lake_.clock.SteadyMicros() - last_commit_us_;
+  return age >= (group.has_changes() ? group.freshness_us() : kIdleLedgerUs);
+}
+
+Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
+  if (!is_main) SLUICE_TRY(CheckEpoch());
+  SLUICE_LET(const std::vector<TableId> conflicted, group.Commit(is_main ? &ledger_ : nullptr));
+  if (!conflicted.empty()) SLUICE_TRY(HandleConflicts(group, conflicted));
+  last_commit_us_ = lake_.clock.SteadyMicros();
+  if (is_main) {
+    committed_ = group.position().lsn.value;
+    board_.SetCut(group.position());
+  }
+  return true;
+}
+
+// Without a ledger commit nothing would notice that the pipeline was taken over.
+Status MergeLoop::CheckEpoch() {
+  SLUICE_LET(const auto loaded, lake_.catalog.Load(lake_.ledger_name()));
+  if (loaded && loaded->metadata_location == ledger_.table.metadata_location) return {};
+  SLUICE_LET(const auto now, iceberg::ReadLedger(lake_.catalog, lake_.store, lake_.ledger_name()));
+  if (now && now->epoch == lake_.epoch) return {};
+  return MakeError(ErrorKind::kConflict, "pipeline {} was taken over by another sluice",
+                   lake_.options.name)
+      .WithHint("only one sluice may run a pipeline; stop the other or this one");
+}
+
+// A foreign `replace` (compaction) keeps every row: the table is opened again and catches up.
+// Anything else changed rows behind our back: the table fails.
+Status MergeLoop::HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted) {
+  std::vector<std::unique_ptr<MirrorTable>> moved;
+  for (const TableId id : conflicted) {
+    if (auto table = group.Remove(id)) moved.push_back(std::move(table));
+  }
+  SLUICE_TRY(group.Rewind());
+  for (std::unique_ptr<MirrorTable>& table : moved) {
+    const ChosenTable chosen = table->chosen();
+    const Cut position = table->position();
+    const bool first = table->first_commit_due();
+    table.reset();
+    if (first) {
+      Fail({chosen.mirror.schema.id, "a table of this name appeared in the catalog during the copy",
+            ResyncHint(chosen)});
+      continue;
+    }
+    Reopen(chosen, position);
+  }
+  return {};
+}
+
+void MergeLoop::Reopen(const ChosenTable& chosen, Cut position) {
+  const auto fail = [&](const std::string& reason) {
+    TableStatus status;
+    status.state = TableState::kFailed;
+    status.reason = reason;
+    status.hint = ResyncHint(chosen);
+    Park(chosen, status, position);
+    Remember(chosen.lake, TableState::kFailed, reason, status.hint);
+  };
+  const auto loaded = lake_.catalog.Load(chosen.lake);
+  if (!loaded) return fail(loaded.error().message());
+  if (!*loaded) return fail("the lake table was dropped by another program");
+  const auto foreign = ForeignChange((*loaded)->metadata, lake_.source, lake_.options.name);
+  if (!foreign) return fail(foreign.error().message());
+  if (foreign->has_value()) return fail(**foreign);
+  auto opened = MirrorTable::OpenLive(lake_, chosen, **loaded, position);
+  if (!opened) return fail(opened.error().message());
+  AddCatchingUp(std::move(*opened));
+}
+
+Status MergeLoop::HandleFault(MergeGroup& group, const TableFault& fault) {
+  std::unique_ptr<MirrorTable> table = group.Remove(fault.table);
+  if (table == nullptr) return {};
+  const ChosenTable chosen = table->chosen();
+  if (fault.stopped_by_stream && !table->first_commit_due() &&
+      group.window_cut().lsn > table->position().lsn) {
+    SLUICE_TRY(table->Abandon());
+    ReplayThenFail(std::move(table), fault, group.window_cut());
+    return {};
+  }
+  static_cast<void>(table->Abandon());
+  ParkTable(std::move(table), TableState::kFailed, fault.reason,
+            fault.hint.empty() ? ResyncHint(chosen) : fault.hint);
+  return {};
+}
+
+// The cut before the stop is still due to the lake: read up to it once more, then fail.
+void MergeLoop::ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFault& fault,
+                               Cut at) {
+  AddCatchingUp(std::move(table));
+  catching_up_.back()->EndAt(
+      {at, fault.reason, fault.hint.empty() ? "run `sluice tables resync`" : fault.hint});
+}
+
+void MergeLoop::FinishGroups() {
+  for (auto group = catching_up_.begin(); group != catching_up_.end();) {
+    MergeGroup& one = **group;
+    const bool ended = one.end() && one.position().lsn >= one.end()->at.lsn;
+    if (ended) {
+      for (MirrorTable* table : one.tables()) {
+        ParkTable(one.Remove(table->id()), TableState::kFailed, one.end()->reason,
+                  one.end()->hint);
+      }
+    } else if (!one.end() && !one.empty() && main_->empty() && one.position().lsn.value > 0 &&
+               !one.tables().front()->first_commit_due()) {
+      main_ = std::move(*group);
+    } else if (!one.end() && !one.empty() && one.position() == main_->position() &&
+               !one.tables().front()->first_commit_due()) {
+      for (MirrorTable* table : one.tables()) {
+        log::Get("merge")->info("{} is live at {}", table->loaded().identifier.ToString(),
+                                ToString(one.position().lsn));
+        main_->Add(one.Remove(table->id()));
+      }
+    }
+    group = *group == nullptr || (*group)->empty() ? catching_up_.erase(group) : std::next(group);
+  }
+}
+
+void MergeLoop::AddLive(std::unique_ptr<MirrorTable> table) {
+  if (main_->empty()) {
+    auto reader = readers_();
+    if (!reader) {
+      return ParkTable(std::move(table), TableState::kFailed, reader.error().message(),
+                       reader.error().hint());
+    }
+    const Cut at = table->position();
+    const auto held = (*reader)->Seek(0, at.lsn);
+    if (!held || *held > at.lsn) return AddCatchingUp(std::move(table));  // says why it fails
+    main_ = std::make_unique<MergeGroup>(lake_, std::move(*reader), at);
+  }
+  main_->Add(std::move(table));
+}
+
+void MergeLoop::AddCatchingUp(std::unique_ptr<MirrorTable> table) {
+  const std::string hint = ResyncHint(table->chosen());
+  const Cut at = table->position();
+  auto reader = readers_();
+  if (!reader) {
+    return ParkTable(std::move(table), TableState::kFailed, reader.error().message(), hint);
+  }
+  const auto held = (*reader)->Seek(0, at.lsn);
+  if (!held || *held > at.lsn) {
+    const std::string reason =
+        !held ? held.error().message()
+              : fmt::format("the bus holds changes from {} on only, this table needs {}",
+                            ToString(*held), ToString(at.lsn));
+    return ParkTable(std::move(table), TableState::kFailed, reason, hint);
+  }
+  auto group = std::make_unique<MergeGroup>(lake_, std::move(*reader), at);
+  group->Add(std::move(table));
+  catching_up_.push_back(std::move(group));
+}
+
+void MergeLoop::ParkTable(std::unique_ptr<MirrorTable> table, TableState state,
+                          const std::string& reason, const std::string& hint) {
+  TableStatus status = table->Describe(state);
+  status.reason = reason;
+  status.hint = hint;
+  if (state == TableState::kFailed) {
+    log::Get("merge")->error("{} failed at {}: {}. {}", status.name, ToString(status.cut.lsn),
+                             reason, hint);
+  }
+  const bool in_lake = !table->first_commit_due();
+  Park(table->chosen(), status,
+       in_lake ? std::optional<Cut>(table->position()) : std::nullopt);
+  if (in_lake) Remember(table->loaded().identifier, state, reason, hint);
+}
+
+void MergeLoop::Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position) {
+  status.name = chosen.mirror.schema.QualifiedName();
+  status.iceberg = chosen.lake.ToString();
+  status.rows_total_estimate = chosen.source.row_estimate;
+  status.freshness_us = chosen.options.freshness_us;
+  if (position) status.cut = *position;
+  board_.SetTable(status);
+  parked_[status.name] = {std::move(chosen), status, position};
+}
+
+// A table's state is part of the lake, so that losing the state folder loses nothing.
+void MergeLoop::Remember(const iceberg::TableIdentifier& table, TableState state,
+                         const std::string& reason, const std::string& hint) {
+  const auto remembered = [&]() -> Status {
+    SLUICE_LET(const auto loaded, lake_.catalog.Load(table));
+    if (!loaded) return {};
+    const iceberg::TableCommit commit{
+        table,
+        MakeUuid(),
+        {iceberg::AssertTableUuid{loaded->metadata.table_uuid}},
+        {iceberg::SetProperties{{{"sluice.state", std::string(TableStateName(state))},
+                                 {"sluice.reason", reason},
+                                 {"sluice.hint", hint}}}}};
+    return lake_.catalog.Commit({&commit, 1});
+  }();
+  if (!remembered) {
+    log::Get("merge")->warn("remembering the state of {}: {}", table.ToString(),
+                            remembered.error().message());
+  }
+}
+
+void MergeLoop::Fail(const TableFault& fault) {
+  for (const auto& [name, parked] : parked_) {
+    if (parked.chosen.mirror.schema.id != fault.table) continue;
+    const ChosenTable chosen = parked.chosen;
+    const auto position = parked.position;
+    TableStatus status = parked.status;
+    status.state = TableState::kFailed;
+    status.reason = fault.reason;
+    status.hint = fault.hint.empty() ? ResyncHint(chosen) : fault.hint;
+    log::Get("merge")->error("{} failed: {}. {}", status.name, status.reason, status.hint);
+    Park(chosen, status, position);
+    Remember(chosen.lake, TableState::kFailed, status.reason, status.hint);
+    return;
+  }
+  std::vector<MergeGroup*> groups = {main_.get()};
+  for (const auto& group : catching_up_) groups.push_back(group.get());
+  for (MergeGroup* group : groups) {
+    if (group->Find(fault.table) == nullptr) continue;
+    static_cast<void>(HandleFault(*group, fault));
+    return;
+  }
+}
+
+MergeGroup* MergeLoop::GroupOf(const std::string& name, TableId& id) {
+  std::vector<MergeGroup*> groups = {main_.get()};
+  for (const auto& group : catching_up_) groups.push_back(group.get());
+  for (MergeGroup* group : groups) {
+    for (const MirrorTable* table : group->tables()) {
+      if (table->chosen().mirror.schema.QualifiedName() != name) continue;
+      id = table->id();
+      return group;
+    }
+  }
+  return nullptr;
+}
+
+void MergeLoop::Pause(const std::string& name, const std::function<void(Status)>& done) {
+  TableId id;
+  MergeGroup* group = GroupOf(name, id);
+  if (group == nullptr || group->Find(id)->first_commit_due()) {
+    return done(MakeError(ErrorKind::kConfig, "table {} cannot be paused: it is not live", name)
+                    .WithHint("`sluice tables list` shows every table's state"));
+  }
+  std::unique_ptr<MirrorTable> table = group->Remove(id);
+  const Status abandoned = table->Abandon();
+  ParkTable(std::move(table), TableState::kPaused, "", "run `sluice tables resume` to go on");
+  done(abandoned);
+}
+
+void MergeLoop::Resume(const std::string& name, const std::function<void(Status)>& done) {
+  const auto found = parked_.find(name);
+  if (found == parked_.end() || found->second.status.state != TableState::kPaused ||
+      !found->second.position) {
+    return done(MakeError(ErrorKind::kConfig, "table {} is not paused", name)
+                    .WithHint("`sluice tables list` shows every table's state"));
+  }
+  const Parked parked = found->second;
+  parked_.erase(found);
+  Remember(parked.chosen.lake, TableState::kLive, "", "");
+  Reopen(parked.chosen, *parked.position);
+  done({});
+}
+
+std::optional<ChosenTable> MergeLoop::TakeForResync(const std::string& name) {
+  TableId id;
+  if (MergeGroup* group = GroupOf(name, id)) {
+    std::unique_ptr<MirrorTable> table = group->Remove(id);
+    static_cast<void>(table->Abandon());
+    return table->chosen();
+  }
+  const auto found = parked_.find(name);
+  if (found == parked_.end() || found->second.status.state == TableState::kCopying) return {};
+  const ChosenTable chosen = found->second.chosen;
+  parked_.erase(found);
+  return chosen;
+}
+
+void MergeLoop::Publish() {
+  const int64_t now = lake_.clock.SteadyMicros();
+  Lsn pinned = main_->empty() ? Lsn{UINT64_MAX} : main_->position().lsn;
+  for (const auto& group : catching_up_) pinned = std::min(pinned, group->position().lsn);
+  for (const auto& [table, from] : pins_) pinned = std::min(pinned, from);
+  pinned_ = pinned.value;
+  if (now - last_publish_us_ < kPublishUs) return;
+  last_publish_us_ = now;
+  for (const MirrorTable* table : main_->tables()) {
+    board_.SetTable(table->Describe(TableState::kLive));
+  }
+  for (const auto& group : catching_up_) {
+    for (const MirrorTable* table : group->tables()) {
+      board_.SetTable(table->Describe(TableState::kCatchingUp));
+    }
+  }
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,100 @@
+// Merge: the bus into the lake, table by table, cut by cut. One object, one thread; other threads
+// hand in work with Post. Joins merge/ and iceberg/, and decides which cuts are committed.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "pipeline/merge_group.h"
+#include "pipeline/status_board.h"
+#include "pipeline/step.h"
+
+namespace sluice::pipeline {
+
+// Opens a bus reader of its own for a group.
+using ReaderFactory = std::function<Result<std::unique_ptr<bus::BusReader>>()>;
+
+class MergeLoop {
+ public:
+  // `ledger` was claimed at lake.epoch. References outlive this.
+  MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger ledger, Cut position,
+            StatusBoard& board);
+
+  // One bounded piece. An error ends the pipeline (kConflict: taken over); errors that pass by
+  // themselves are kept inside and tried again with backoff.
+  Result<StepResult> Step();
+
+  // Runs `work` on the merge thread at its next step. Any thread.
+  void Post(std::function<void(MergeLoop&)> work);
+
+  // --- on the merge thread (through Post, or before the loop runs) ---
+  void AddLive(std::unique_ptr<MirrorTable> table);
+  // Catches up from its position in a group of its own. A hole in the bus fails it.
+  void AddCatchingUp(std::unique_ptr<MirrorTable> table);
+  // Words for a table that is in no group: planned, copying, failed, paused.
+  void Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position);
+  void Pause(const std::string& name, const std::function<void(Status)>& done);
+  void Resume(const std::string& name, const std::function<void(Status)>& done);
+  // Takes the table out of its group to be copied again; its chosen form, or nothing.
+  std::optional<ChosenTable> TakeForResync(const std::string& name);
+  // Fails a table wherever it is; remembered in the lake.
+  void Fail(const TableFault& fault);
+  // Commits up to `lsn` as soon as the bus has it, whatever the freshness.
+  void FlushThrough(Lsn lsn) { flush_ = std::max(flush_, lsn); }
+  // A copy that starts at `from` needs the bus from there on until Unpin.
+  void Pin(TableId table, Lsn from) { pins_[table] = from; }
+  void Unpin(TableId table) { pins_.erase(table); }
+
+  // What the bus must keep, and the newest cut the ledger holds; any thread.
+  Lsn pinned() const { return Lsn{pinned_}; }
+  Lsn committed() const { return Lsn{committed_}; }
+
+ private:
+  struct Parked {
+    ChosenTable chosen;
+    TableStatus status;
+    std::optional<Cut> position;  // of a table that the lake holds
+  };
+
+  void RunPosted();
+  Result<bool> StepGroup(MergeGroup& group, bool is_main);
+  bool CommitDue(const MergeGroup& group, bool is_main) const;
+  Result<bool> CommitGroup(MergeGroup& group, bool is_main);
+  Status HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted);
+  Status HandleFault(MergeGroup& group, const TableFault& fault);
+  void ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFault& fault, Cut at);
+  void Reopen(const ChosenTable& chosen, Cut position);
+  void FinishGroups();
+  void ParkTable(std::unique_ptr<MirrorTable> table, TableState state, const std::string& reason,
+                 const std::string& hint);
+  void Remember(const iceberg::TableIdentifier& table, TableState state, const std::string& reason,
+                const std::string& hint);
+  MergeGroup* GroupOf(const std::string& name, TableId& id);
+  Status CheckEpoch();
+  void Publish();
+  Result<StepResult> AfterTrouble(const Error& error);
+
+  const Lake& lake_;
+  ReaderFactory readers_;
+  iceberg::Ledger ledger_;
+  StatusBoard& board_;
+  std::unique_ptr<MergeGroup> main_;
+  std::list<std::unique_ptr<MergeGroup>> catching_up_;
+  std::map<std::string, Parked> parked_;  // by source name
+  std::map<TableId, Lsn> pins_;
+  Lsn flush_;
+  int64_t last_commit_us_ = 0;
+  int64_t last_publish_us_ = 0;
+  int troubles_ = 0;  // in a row, for backoff
+  std::atomic<uint64_t> pinned_ = 0;
+  std::atomic<uint64_t> committed_ = 0;
+  std::mutex posted_mutex_;
+  std::vector<std::function<void(MergeLoop&)>> posted_;
+};
+
+}  // namespace sluice::pipeline
