@@ -1,0 +1,305 @@
+// Supervisor::Open: everything up to the first byte, in the order of corners.md "Starting again".
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/uuid.h"
+#include "iceberg/catalog/sql_catalog.h"
+#include "pipeline/foreign_change.h"
+#include "pipeline/supervisor.h"
+#include "postgres/publication.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr char kResyncState[] = "resync";
+
+std::string PropertyOr(const iceberg::LoadedTable& table, const std::string& key,
+                       const std::string& otherwise) {
+  const auto found = table.metadata.properties.find(key);
+  return found == table.metadata.properties.end() ? otherwise : found->second;
+}
+
+bool ResyncWanted(const iceberg::LoadedTable& table) {
+  return PropertyOr(table, "sluice.state", "") == kResyncState;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(PipelineOptions options)
+    : options_(std::move(options)), board_(options_.name) {}
+
+Supervisor::~Supervisor() = default;
+
+Result<std::unique_ptr<Supervisor>> Supervisor::Open(PipelineOptions options) {
+  std::unique_ptr<Supervisor> out(new Supervisor(std::move(options)));
+  SLUICE_LET(StateLock lock, StateLock::Take(out->options_.state_folder));
+  out->lock_.emplace(std::move(lock));
+  SLUICE_TRY(out->OpenSource());
+  SLUICE_TRY(out->OpenLake());
+  SLUICE_TRY(out->FindTables());
+  SLUICE_LET(const StartDecision decision, out->Decide());
+  SLUICE_TRY(out->EnsurePublications());
+  SLUICE_TRY(out->ClaimLedger());
+  SLUICE_TRY(out->OpenBus(decision));
+  SLUICE_TRY(out->OpenTables(decision));
+  return out;
+}
+
+Status Supervisor::OpenSource() {
+  SLUICE_LET(source_, postgres::Connection::Open(options_.source), "connecting to the source");
+  SLUICE_LET(identity_, postgres::IdentifySource(*source_), "asking the source who it is");
+  if (identity_.server_version < 140000) {
+    return MakeError(ErrorKind::kConfig, "the source is Postgres {}, 14 or newer is needed",
+                     identity_.server_version / 10000)
+        .WithHint("upgrade the source");
+  }
+  options_.bus.source_identity = fmt::format("{}/{}/{}", identity_.system_id,
+                                             identity_.database_oid, options_.slot);
+  SourceStatus status;
+  status.system_id = identity_.system_id;
+  status.timeline = identity_.timeline;
+  status.database = identity_.database;
+  status.slot = options_.slot;
+  status.wal_lsn = identity_.wal_lsn;
+  board_.SetSource(status);
+  return {};
+}
+
+Status Supervisor::OpenLake() {
+  store_ = store::MakeLocalStore();
+  iceberg::SqlCatalogOptions catalog;
+  catalog.path = options_.catalog_path;
+  catalog.name = options_.catalog_name;
+  SLUICE_LET(catalog_, iceberg::OpenSqlCatalog(catalog, *store_, clock_), "opening the catalog");
+  lake_ = std::make_unique<Lake>(Lake{*store_, *catalog_, LocalFileSystem(), clock_, options_,
+                                      fmt::format("{}/{}/{}", identity_.system_id,
+                                                  identity_.timeline, identity_.database)});
+  SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()),
+             "reading the ledger");
+  if (!ledger_) return {};
+  SLUICE_LET(const auto marks,
+             iceberg::FindMarks(ledger_->table.metadata, lake_->source, options_.name));
+  const std::string owner = PropertyOr(ledger_->table, "sluice.pipeline", options_.name);
+  if (marks || owner == options_.name) return {};
+  return MakeError(ErrorKind::kConfig, "catalog {} belongs to pipeline {}, this is {}",
+                   options_.catalog_path, owner, options_.name)
+      .WithHint("give every pipeline a catalog of its own under `lake: catalog:`");
+}
+
+Status Supervisor::FindTables() {
+  SLUICE_LET(const auto sources, postgres::ListTables(*source_), "listing the source's tables");
+  SLUICE_LET(tables_, ChooseTables(sources, options_, identity_.server_version));
+  if (!tables_.refused.empty()) {
+    const RefusedTable& first = tables_.refused.front();
+    return MakeError(ErrorKind::kConfig, "{} of the tables cannot be mirrored; the first: {}: {}",
+                     tables_.refused.size(), first.name, first.reason)
+        .WithHint(first.hint + "; `sluice plan` lists all of them");
+  }
+  if (tables_.chosen.empty()) {
+    return MakeError(ErrorKind::kConfig, "no table to mirror")
+        .WithHint("`sluice plan` shows what the rules under `tables:` take and leave out");
+  }
+  for (ChosenTable& chosen : tables_.chosen) {
+    SLUICE_LET(auto loaded, catalog_->Load(chosen.lake));
+    if (!loaded) continue;
+    const auto recorded = TableSchemaFromJson(PropertyOr(*loaded, "sluice.schema", ""));
+    if (recorded && recorded->id.oid == chosen.source.oid) {
+      chosen.mirror.schema.id.incarnation = recorded->id.incarnation;
+    }
+    lake_tables_.emplace(chosen.mirror.schema.QualifiedName(), std::move(*loaded));
+  }
+  return {};
+}
+
+Result<StartDecision> Supervisor::Decide() {
+  StartFindings found;
+  found.slot_name = options_.slot;
+  found.source = lake_->source;
+  found.source_wal = identity_.wal_lsn;
+  SLUICE_LET(const auto slot, postgres::FindSlot(*source_, options_.slot));
+  if (slot) {
+    found.slot = StartFindings::Slot{slot->confirmed_lsn, slot->wal_status == "lost",
+                                     slot->plugin == "pgoutput",
+                                     slot->database == identity_.database};
+  }
+  SLUICE_LET(const bool bus_exists, LocalFileSystem().Exists(options_.bus.folder + "/p0"));
+  if (bus_exists) {
+    SLUICE_LET(const bus::BusInfo info, bus::ReadBusInfo(LocalFileSystem(), options_.bus));
+    found.bus = StartFindings::Bus{info.first_lsn, info.last_cut.lsn};
+  }
+  for (const ChosenTable& chosen : tables_.chosen) {
+    StartFindings::Table table;
+    table.name = chosen.mirror.schema.QualifiedName();
+    const auto loaded = lake_tables_.find(table.name);
+    if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
+      // Marks of any source count here, so that another source is noticed.
+      table.source = PropertyOr(loaded->second, "sluice.source", "");
+      SLUICE_LET(const auto marks, iceberg::FindMarks(loaded->second.metadata, table.source,
+                                                      options_.name));
+      if (marks) table.position = marks->marks.cut.lsn;
+    }
+    found.tables.push_back(std::move(table));
+  }
+  return DecideStart(found);
+}
+
+Status Supervisor::EnsurePublications() {
+  std::vector<postgres::PublishedTable> tables;
+  for (const ChosenTable& chosen : tables_.chosen) {
+    tables.push_back({chosen.source.schema_name, chosen.source.name, chosen.source.oid,
+                      chosen.mirror.append_only});
+  }
+  return postgres::EnsurePublication(*source_, options_.publication, tables);
+}
+
+Status Supervisor::ClaimLedger() {
+  const uint64_t epoch = ledger_ ? ledger_->epoch + 1 : 1;
+  const int64_t now_ms =
+      std::max(clock_.WallMicros() / 1000,
+               ledger_ ? ledger_->table.metadata.last_updated_ms + 1 : int64_t{0});
+  lake_->epoch = epoch;
+  const Cut cut = ledger_ && !ledger_->rows.empty() ? ledger_->rows.back().marks.cut : Cut{};
+  SLUICE_LET(const auto claim,
+             iceberg::PrepareLedgerClaim(*store_, lake_->ledger_name(),
+                                         options_.warehouse + "/sluice/cuts", ledger_, epoch,
+                                         lake_->MarksAt(cut), now_ms),
+             "claiming the ledger");
+  SLUICE_TRY(catalog_->Commit({&claim.commit, 1}), "claiming the ledger at epoch {}", epoch);
+  SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()));
+  SLUICE_CHECK(ledger_.has_value());
+  return {};
+}
+
+Status Supervisor::OpenBus(const StartDecision& decision) {
+  Lsn start = decision.bus_start;
+  if (decision.create_slot) {
+    postgres::ConnectionOptions replication = options_.source;
+    replication.replication = true;
+    SLUICE_LET(slot_session_, postgres::Connection::Open(replication));
+    SLUICE_LET(const postgres::CreatedSlot slot,
+               postgres::CreateSlot(*slot_session_, options_.slot), "making replication slot {}",
+               options_.slot);
+    slot_snapshot_ = slot.snapshot_name;
+    start = slot.consistent_point;
+    log::Get("pipeline")->info("made replication slot {} at {}", options_.slot, ToString(start));
+    SLUICE_LET(held_, HoldSnapshot(options_.source, slot_snapshot_));
+    slot_session_.reset();
+  }
+  if (decision.set_bus_aside) {
+    const std::string aside =
+        fmt::format("{}/set-aside-{}", options_.bus.folder, clock_.WallMicros() / 1'000'000);
+    log::Get("pipeline")->warn("the bus ends before the slot begins: kept as {}", aside);
+    SLUICE_TRY(LocalFileSystem().Rename(options_.bus.folder + "/p0", aside));
+  }
+  SLUICE_LET(bus_, bus::EmbeddedBusWriter::Open(LocalFileSystem(), clock_, options_.bus,
+                                                lake_->epoch, start),
+             "opening the bus");
+  return {};
+}
+
+Status Supervisor::OpenTables(const StartDecision& decision) {
+  const auto describe =
+      [this](uint32_t oid) -> Result<std::optional<postgres::SourceTable>> {
+    const std::lock_guard lock(source_mutex_);
+    return postgres::DescribeTable(*source_, oid);
+  };
+  tracker_ = std::make_unique<RelationTracker>(describe, identity_.server_version);
+  SLUICE_LET(const bus::BusInfo info, bus_->Info());
+  const Cut ledger_cut =
+      ledger_->rows.empty() ? Cut{info.first_lsn, 0} : ledger_->rows.back().marks.cut;
+  merge_ = std::make_unique<MergeLoop>(
+      *lake_, [this] { return bus::OpenEmbeddedReader(LocalFileSystem(), options_.bus); },
+      *ledger_, ledger_cut, board_);
+  for (const ChosenTable& chosen : tables_.chosen) {
+    const std::string name = chosen.mirror.schema.QualifiedName();
+    SLUICE_TRY(OpenOne(chosen, decision.tables.at(name)), "opening table {}", name);
+  }
+  return {};
+}
+
+Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
+  const auto loaded = lake_tables_.find(chosen.mirror.schema.QualifiedName());
+  const auto park = [&](TableState state, std::string reason, std::string hint,
+                        std::optional<Cut> position) {
+    TableStatus status;
+    status.state = state;
+    status.reason = std::move(reason);
+    status.hint = std::move(hint);
+    merge_->Park(chosen, status, position);
+  };
+  const std::string resync =
+      "run `sluice tables resync " + chosen.mirror.schema.QualifiedName() + "`";
+  if (start == TableStart::kCopy) {
+    if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
+      park(TableState::kFailed,
+           "the lake holds a table of this name that this pipeline did not write",
+           "drop or rename it, or exclude this table; `tables resync` replaces it", {});
+      return {};
+    }
+    QueueCopy(MakeCopyTask(chosen));
+    return {};
+  }
+  const iceberg::LoadedTable& table = loaded->second;
+  SLUICE_LET(const auto marks,
+             iceberg::FindMarks(table.metadata, lake_->source, options_.name));
+  SLUICE_CHECK(marks.has_value());
+  const std::string name = table.identifier.ToString();
+  Cut position = marks->marks.cut;
+  // The ledger says where an idle table stands, if the snapshot it lists is still the head's.
+  if (!ledger_->rows.empty() && ledger_->rows.back().marks.cut.lsn > position.lsn) {
+    const auto listed = ledger_->rows.back().tables.find(name);
+    if (listed != ledger_->rows.back().tables.end() && listed->second == marks->snapshot_id) {
+      position = ledger_->rows.back().marks.cut;
+    }
+  }
+  const auto state = ParseTableState(PropertyOr(table, "sluice.state", "live"));
+  if (state == TableState::kPaused || state == TableState::kFailed) {
+    park(*state, PropertyOr(table, "sluice.reason", ""), PropertyOr(table, "sluice.hint", ""),
+         position);
+    return {};
+  }
+  if (start == TableStart::kHole) {
+    park(TableState::kFailed, "the bus no longer holds the changes since its last commit", resync,
+         position);
+    return {};
+  }
+  SLUICE_LET(const auto foreign, ForeignChange(table.metadata, lake_->source, options_.name));
+  if (foreign) {
+    park(TableState::kFailed, *foreign, resync, position);
+    return {};
+  }
+  // The shape that the lake was written in is the one to follow; if the source's is another now,
+  // the tracker stops the table before any of its changes.
+  ChosenTable following = chosen;
+  SLUICE_LET(TableSchema recorded, TableSchemaFromJson(PropertyOr(table, "sluice.schema", "")));
+  const bool same = SameShape(recorded, chosen.mirror.schema);
+  following.mirror.schema = recorded;
+  tracker_->Watch(following);
+  if (!same) SLUICE_TRY(tracker_->Check(chosen.source));
+  SLUICE_LET(auto mirror, MirrorTable::OpenLive(*lake_, following, table, position));
+  const bool with_ledger = ledger_->rows.empty() || position == ledger_->rows.back().marks.cut;
+  if (with_ledger) {
+    merge_->AddLive(std::move(mirror));
+  } else {
+    merge_->AddCatchingUp(std::move(mirror));
+  }
+  return {};
+}
+
+CopyTask Supervisor::MakeCopyTask(ChosenTable chosen) {
+  const auto existing = catalog_->Load(chosen.lake);
+  CopyTask task;
+  std::optional<iceberg::LoadedTable> before;
+  if (existing && *existing) {
+    before = **existing;
+    ++chosen.mirror.schema.id.incarnation;
+    task.replaces_uuid = before->metadata.table_uuid;
+  }
+  chosen.mirror.schema.version = SchemaVersion{1};
+  task.target = NewLakeTable(*lake_, chosen, before);
+  task.chosen = std::move(chosen);
+  return task;
+}
+
+}  // namespace sluice::pipeline
