@@ -1,6 +1,7 @@
 // Manifest lists and manifests (Iceberg spec, "Manifests", "Manifest Lists"), v2, unpartitioned
-// tables to write; files of any partition spec to read (the partition tuple is kept as Avro JSON-like
-// bytes and not interpreted).
+// tables to write; files of any partition spec to read. What is read and not kept: partition tuples
+// and summaries, equality ids. So an entry of another spec than 0, or an equality delete, must not
+// be written into a new manifest; carry its manifest as it is.
 #pragma once
 
 #include <cstdint>
@@ -51,16 +52,19 @@ struct ManifestContext {  // what a manifest's header says besides its entries
 };
 
 // Writes one manifest and returns its row of the list: counts by status, sequence numbers as
-// kUnassigned (-1) where they are inherited from the commit's.
+// kUnassigned (-1) where they are inherited from the commit's. Column counts that are kUnknownCount
+// are left out. kInternal: an entry breaks the rules of its status; kUnsupported: equality deletes.
 inline constexpr int64_t kUnassignedSequenceNumber = -1;
 Result<ManifestFile> WriteManifest(store::ObjectStore& store, const store::Location& at,
                                    const ManifestContext& context,
                                    std::span<const ManifestEntry> entries);
-// Entries with everything inherited filled in from `manifest`.
+// Entries with everything inherited filled in from `manifest` (unless it has no sequence number
+// yet), removed ones too. kCorrupt also when their number is not what the list says.
 Result<std::vector<ManifestEntry>> ReadManifest(store::ObjectStore& store,
                                                 const ManifestFile& manifest);
 
-// `files` with kUnassigned numbers get the snapshot's. Returns the list's size in bytes.
+// `files` with kUnassigned numbers, which must be of this snapshot, get the snapshot's. Returns the
+// list's size in bytes.
 Result<uint64_t> WriteManifestList(store::ObjectStore& store, const store::Location& at,
                                    const Snapshot& snapshot, std::span<const ManifestFile> files);
 Result<std::vector<ManifestFile>> ReadManifestList(store::ObjectStore& store,

@@ -11,13 +11,12 @@
 #include <vector>
 
 #include <arrow/type_fwd.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "iceberg/json.h"
 
 namespace sluice::iceberg {
 
-using Json = nlohmann::ordered_json;
 using SnapshotId = int64_t;
 
 struct Field {

@@ -11,6 +11,9 @@
 
 namespace sluice::parquet {
 
+// A size or count that is not known: files of other writers may state only some of them.
+inline constexpr int64_t kUnknownCount = -1;
+
 struct ColumnStatistics {
   int field_id = 0;
   int64_t size_bytes = 0;   // compressed, over all row groups

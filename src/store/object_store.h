@@ -1,6 +1,7 @@
 // Files of the lake as immutable objects behind one seam: a local folder, S3.
 #pragma once
 
+#include <arrow/io/type_fwd.h>
 #include <arrow/type_fwd.h>
 
 #include <cstdint>
