@@ -16,8 +16,8 @@
 namespace sluice::postgres {
 
 struct ConnectionOptions {
-  std::string url;       // any libpq form; PG* variables, .pgpass and service files apply
-  std::string password;  // empty: libpq's own ways
+  std::string url;           // any libpq form; PG* variables, .pgpass and service files apply
+  std::string password;      // empty: libpq's own ways
   bool replication = false;  // a logical walsender
   std::string application_name = "sluice";
   int connect_timeout_s = 10;
@@ -34,8 +34,10 @@ class Connection {
   // pg_hba entry, server starting up, too many connections. The password never shows.
   static Result<std::unique_ptr<Connection>> Open(const ConnectionOptions& options);
 
-  // Parameters are bound, never spliced.
-  virtual Result<Rows> Query(const std::string& sql, std::span<const std::string> parameters = {}) = 0;
+  // Parameters are bound, never spliced; a replication connection takes none. A statement that
+  // Cancel stopped is kStopped.
+  virtual Result<Rows> Query(const std::string& sql,
+                             std::span<const std::string> parameters = {}) = 0;
   virtual Status Execute(const std::string& sql) = 0;
   virtual int server_version() const = 0;  // 150004
   virtual bool alive() = 0;
@@ -51,10 +53,18 @@ class Connection {
   virtual Status SendCopyData(std::string_view bytes) = 0;
   virtual int socket() const = 0;  // to wait on; -1 when closed
   virtual void Cancel() = 0;       // from any thread
+
+  // For `check` and for the wait on the socket.
+  virtual int backend_pid() const = 0;   // as the startup packet's answer named it
+  virtual bool encrypted() const = 0;    // TLS: bytes may wait inside the library
+  virtual std::string host() const = 0;  // a name, an address, or a socket folder ("/...")
+  virtual std::string setting(const std::string& name) const = 0;  // "server_encoding"; or empty
 };
 
 // A literal / identifier for the statements that take no parameters (replication commands, COPY,
-// CREATE PUBLICATION).
+// CREATE PUBLICATION). Both always quote.
 std::string QuoteLiteral(std::string_view text);
+std::string SqlIdentifier(std::string_view name);
+std::string SqlIdentifier(std::string_view schema, std::string_view name);
 
 }  // namespace sluice::postgres

@@ -15,70 +15,58 @@
 #include "base/error.h"
 #include "base/file_system.h"
 #include "change/change_batch.h"
+#include "postgres/replication/relation_message.h"
+#include "postgres/replication/relation_resolver.h"
 #include "postgres/source_schema.h"
 
 namespace sluice::postgres {
 
-// What the stream says a relation looks like (message R).
-struct RelationMessage {
-  uint32_t oid = 0;
-  std::string schema_name;
-  std::string name;
-  char replica_identity = 'd';
-  struct Attribute {
-    bool key = false;
-    std::string name;
-    uint32_t type_oid = 0;
-    int32_t typmod = -1;
-  };
-  std::vector<Attribute> attributes;
-};
-
-// Decides what a relation of the stream means; called in stream order, before the first change in
-// that shape. Nothing: the table is not mirrored, its changes are skipped (they were announced).
-// A changed shape gets a new SchemaVersion: the capture loop puts the schema on the bus, and merge
-// stops the table there. Implemented by pipeline/ (it asks the source's catalog for attnums).
-class RelationResolver {
- public:
-  virtual ~RelationResolver() = default;
-  virtual Result<std::optional<MirroredTable>> Resolve(const RelationMessage& relation) = 0;
-};
-
 struct DecoderOptions {
-  std::string spool_folder;  // emptied at start
-  uint64_t batch_bytes = 1 << 20;   // a batch is handed out at about this size
+  std::string spool_folder;          // emptied at start
+  uint64_t batch_bytes = 1 << 20;    // a batch is handed out at about this size
   uint64_t memory_bytes = 32 << 20;  // over all open batches; the largest goes first
   uint64_t spool_bytes_max = uint64_t{50} << 30;
-  uint64_t reference_xid = 0;  // 64-bit xid of about now, for widening
+  uint64_t spool_memory_bytes = 4 << 20;  // of spooled messages, before they go to the files
+  uint64_t reference_xid = 0;             // 64-bit xid of about now, for widening
 };
 
 // One thread. Usage: Consume each payload; take Records when there are any; when `adopting()` call
 // Continue until it is false before the next Consume (a huge transaction enters in bounded pieces,
-// so that keepalives are answered meanwhile).
+// so that keepalives are answered meanwhile). After an error of Consume or Continue other than
+// kExhausted the decoder is done for: make a new one and a new stream. kExhausted: the spool is
+// full, the message was not taken, the same call may be made again later.
 class ChangeDecoder {
  public:
   virtual ~ChangeDecoder() = default;
+  // `files` and `resolver` outlive it.
   static Result<std::unique_ptr<ChangeDecoder>> Make(FileSystem& files, RelationResolver& resolver,
                                                      DecoderOptions options);
 
   // Transactions that end at or below `lsn` are dropped (the bus has them).
   virtual void SkipThrough(Lsn lsn) = 0;
-  // One 'w' message's content (the pgoutput message). kCorrupt: not pgoutput v2.
+  // One 'w' message's content (the pgoutput message). kCorrupt: not pgoutput v2, or a transaction
+  // across the SkipThrough position (another history).
   virtual Status Consume(std::string_view message) = 0;
   virtual bool adopting() const = 0;
   virtual Status Continue() = 0;
 
+  // The next change of this relation asks the resolver again: a table was added, resynced, removed.
+  virtual void Invalidate(uint32_t relation_oid) = 0;
+
   // Finished records in commit order: schemas before the batches that need them. A batch never
   // crosses a transaction that is still open: what is returned is committed, but a transaction may
   // be split over several batches (then no cut may be closed between: see at_boundary).
-  using Record = std::variant<ChangeBatch, TableSchema>;
+  // A TableStop: a value or shape of that table cannot be carried. None of its batches follow it;
+  // rows of the same transaction may stand before it, so the table stays at the cut before. Only
+  // another incarnation takes it up again.
+  using Record = std::variant<ChangeBatch, TableSchema, TableStop>;
   virtual std::vector<Record> TakeRecords() = 0;
-  // Everything still held in open batches too (before a cut).
+  // Everything still held in open batches too (before a cut). At a boundary only.
   virtual Result<std::vector<Record>> Flush() = 0;
 
   // Between transactions: a cut may be closed here, at last_end().
   virtual bool at_boundary() const = 0;
-  virtual Cut last_end() const = 0;      // end LSN and commit time of the last whole transaction
+  virtual Cut last_end() const = 0;       // end LSN and commit time of the last whole transaction
   virtual bool open_streams() const = 0;  // in-progress transactions are spooled
   virtual uint64_t spool_bytes() const = 0;
 };

@@ -1,0 +1,297 @@
+#include "postgres/connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "postgres/connection_string.h"
+#include "postgres/sql_error.h"
+
+namespace sluice::postgres {
+
+namespace {
+
+struct FreeConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct FreeResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+struct FreeCancel {
+  void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
+};
+struct FreeBuffer {
+  void operator()(char* buffer) const { PQfreemem(buffer); }
+};
+using ConnectionHandle = std::unique_ptr<PGconn, FreeConnection>;
+using ResultHandle = std::unique_ptr<PGresult, FreeResult>;
+
+class LibpqConnection final : public Connection {
+ public:
+  LibpqConnection(ConnectionHandle connection, bool replication)
+      : connection_(std::move(connection)),
+        cancel_(PQgetCancel(connection_.get())),
+        replication_(replication) {}
+
+  Result<Rows> Query(const std::string& sql, std::span<const std::string> parameters) override;
+  Status Execute(const std::string& sql) override;
+  int server_version() const override { return PQserverVersion(connection_.get()); }
+  bool alive() override;
+  Status StartCopyOut(const std::string& sql) override;
+  Result<std::optional<std::string_view>> ReadCopy() override;
+  Status StartReplication(const std::string& command) override;
+  Result<std::optional<std::string_view>> ReceiveCopyData() override;
+  Status SendCopyData(std::string_view bytes) override;
+  int socket() const override { return PQsocket(connection_.get()); }
+  void Cancel() override;
+  int backend_pid() const override { return PQbackendPID(connection_.get()); }
+  bool encrypted() const override { return PQsslInUse(connection_.get()) != 0; }
+  std::string host() const override;
+  std::string setting(const std::string& name) const override;
+
+ private:
+  ResultHandle Run(const std::string& sql, std::span<const std::string> parameters);
+  Error Failure(const PGresult* result);
+  Error Lost();
+  // The status that ends a COPY in either form; the connection is idle after it.
+  Status EndCopy();
+  Result<std::optional<std::string_view>> Hold(char* buffer, int size);
+
+  ConnectionHandle connection_;
+  std::unique_ptr<PGcancel, FreeCancel> cancel_;
+  std::unique_ptr<char, FreeBuffer> buffer_;  // what the last ReadCopy/ReceiveCopyData returned
+  bool replication_;
+  std::atomic<bool> cancelled_ = false;
+};
+
+Error LibpqConnection::Lost() {
+  const std::string_view words = PQerrorMessage(connection_.get());
+  return MakeError(ErrorKind::kUnavailable, "the connection to Postgres is lost: {}",
+                   words.substr(0, words.find('\n')));
+}
+
+Error LibpqConnection::Failure(const PGresult* result) {
+  const char* code = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  if (code == nullptr) {
+    if (PQstatus(connection_.get()) == CONNECTION_BAD) return Lost();
+    const char* status = PQresStatus(PQresultStatus(result));
+    return MakeError(ErrorKind::kInternal, "libpq answered {} out of turn", status);
+  }
+  const char* words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  Error error = SqlError(code, words == nullptr ? "" : words);
+  if (std::string_view(code) == "57014" && cancelled_.exchange(false)) {
+    return std::move(error).WithKind(ErrorKind::kStopped);
+  }
+  return error;
+}
+
+ResultHandle LibpqConnection::Run(const std::string& sql, std::span<const std::string> parameters) {
+  if (parameters.empty()) return ResultHandle(PQexec(connection_.get(), sql.c_str()));
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  return ResultHandle(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()),
+                                   nullptr, values.data(), nullptr, nullptr, 0));
+}
+
+Result<Rows> LibpqConnection::Query(const std::string& sql,
+                                    std::span<const std::string> parameters) {
+  if (replication_ && !parameters.empty()) {
+    return MakeError(ErrorKind::kInternal, "a replication connection takes no parameters");
+  }
+  cancelled_ = false;
+  const ResultHandle result = Run(sql, parameters);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK) return Rows{};
+  if (status != PGRES_TUPLES_OK) return Failure(result.get());
+  Rows rows(static_cast<size_t>(PQntuples(result.get())));
+  const int columns = PQnfields(result.get());
+  for (size_t r = 0; r < rows.size(); ++r) {
+    rows[r].resize(static_cast<size_t>(columns));
+    for (int c = 0; c < columns; ++c) {
+      const int row = static_cast<int>(r);
+      if (PQgetisnull(result.get(), row, c) != 0) continue;
+      rows[r][static_cast<size_t>(c)].emplace(
+          PQgetvalue(result.get(), row, c), static_cast<size_t>(PQgetlength(result.get(), row, c)));
+    }
+  }
+  return rows;
+}
+
+Status LibpqConnection::Execute(const std::string& sql) {
+  SLUICE_TRY(Query(sql, {}));
+  return {};
+}
+
+bool LibpqConnection::alive() {
+  return PQstatus(connection_.get()) == CONNECTION_OK && PQconsumeInput(connection_.get()) != 0;
+}
+
+Status LibpqConnection::StartCopyOut(const std::string& sql) {
+  cancelled_ = false;
+  const ResultHandle result = Run(sql, {});
+  if (PQresultStatus(result.get()) != PGRES_COPY_OUT) return Failure(result.get());
+  return {};
+}
+
+Result<std::optional<std::string_view>> LibpqConnection::Hold(char* buffer, int size) {
+  buffer_.reset(buffer);
+  return std::optional(std::string_view(buffer, static_cast<size_t>(size)));
+}
+
+Status LibpqConnection::EndCopy() {
+  Status out;
+  while (const ResultHandle result{PQgetResult(connection_.get())}) {
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) continue;
+    if (out) out = Failure(result.get());
+    // Both directions of a replication COPY stay open until we end ours; a caller that sees the
+    // stream end drops the connection.
+    if (status == PGRES_COPY_BOTH || status == PGRES_COPY_IN || status == PGRES_COPY_OUT) break;
+  }
+  return out;
+}
+
+// libpq's own loop: one malloc and memcpy a CopyData. The seam for reading the socket in large
+// pieces is this function and ReceiveCopyData.
+Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
+  char* buffer = nullptr;
+  const int size = PQgetCopyData(connection_.get(), &buffer, 0);
+  if (size > 0) return Hold(buffer, size);
+  if (size == -2) return Lost();
+  SLUICE_TRY(EndCopy());
+  return std::optional<std::string_view>();
+}
+
+Status LibpqConnection::StartReplication(const std::string& command) {
+  const ResultHandle result = Run(command, {});
+  if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) return Failure(result.get());
+  return {};
+}
+
+Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
+  for (const bool may_read : {true, false}) {
+    char* buffer = nullptr;
+    const int size = PQgetCopyData(connection_.get(), &buffer, 1);
+    if (size > 0) return Hold(buffer, size);
+    if (size == -2) return Lost();
+    if (size == -1) {
+      SLUICE_TRY(EndCopy());
+      return MakeError(ErrorKind::kUnavailable, "the server ended the replication stream");
+    }
+    if (may_read && PQconsumeInput(connection_.get()) == 0) return Lost();
+  }
+  return std::optional<std::string_view>();
+}
+
+Status LibpqConnection::SendCopyData(std::string_view bytes) {
+  const int queued = PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size()));
+  if (queued != 1 || PQflush(connection_.get()) < 0) return Lost();
+  return {};
+}
+
+void LibpqConnection::Cancel() {
+  cancelled_ = true;
+  char problem[256];
+  // Only asks; the statement fails or ends by itself. Nothing to do when the server is gone.
+  static_cast<void>(PQcancel(cancel_.get(), problem, static_cast<int>(sizeof(problem))));
+}
+
+std::string LibpqConnection::host() const {
+  const char* host = PQhost(connection_.get());
+  return host == nullptr ? "" : host;
+}
+
+std::string LibpqConnection::setting(const std::string& name) const {
+  const char* value = PQparameterStatus(connection_.get(), name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+Status WaitForSocket(PGconn* connection, PostgresPollingStatusType want,
+                     std::chrono::steady_clock::time_point deadline) {
+  using std::chrono::milliseconds;
+  const auto left =
+      std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  pollfd waiting{PQsocket(connection),
+                 static_cast<int16_t>(want == PGRES_POLLING_WRITING ? POLLOUT : POLLIN), 0};
+  if (left.count() > 0 && poll(&waiting, 1, static_cast<int>(left.count())) != 0) return {};
+  return MakeError(ErrorKind::kUnavailable, "the server did not answer in time")
+      .WithHint("check host, port and firewall; connect_timeout_s sets the time");
+}
+
+// PQconnectdb, but under PQERRORS_VERBOSE: only so does a refusal's SQLSTATE come through.
+Status Connect(PGconn* connection, int timeout_s) {
+  PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(timeout_s);
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
+    SLUICE_TRY(WaitForSocket(connection, state, deadline));
+    state = PQconnectPoll(connection);
+    if (state == PGRES_POLLING_FAILED) break;
+  }
+  if (PQstatus(connection) != CONNECTION_OK) return ConnectError(PQerrorMessage(connection));
+  PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+  return {};
+}
+
+// What cannot stand in the startup packet: it depends on the server.
+Status Settle(Connection& connection) {
+  if (connection.setting("server_encoding") == "SQL_ASCII") {
+    // No conversion exists, and UTF8 would make the server refuse other bytes: take them raw.
+    SLUICE_TRY(connection.Execute("SET client_encoding = 'SQL_ASCII'"));
+  }
+  if (connection.server_version() >= 170000) {
+    SLUICE_TRY(connection.Execute("SET transaction_timeout = 0"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
+  SLUICE_LET(const auto keywords, ConnectionKeywords(options));
+  std::vector<const char*> names;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : keywords) {
+    names.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  names.push_back(nullptr);
+  values.push_back(nullptr);
+  ConnectionHandle handle(PQconnectStartParams(names.data(), values.data(), 1));
+  if (handle == nullptr) return MakeError(ErrorKind::kExhausted, "no memory for a connection");
+  SLUICE_TRY(Connect(handle.get(), options.connect_timeout_s), "connecting to Postgres");
+  // The server's notices would go to stderr, past the log.
+  PQsetNoticeProcessor(
+      handle.get(), [](void*, const char*) {}, nullptr);
+  auto connection = std::make_unique<LibpqConnection>(std::move(handle), options.replication);
+  SLUICE_TRY(Settle(*connection), "setting up the session");
+  return std::unique_ptr<Connection>(std::move(connection));
+}
+
+std::string QuoteLiteral(std::string_view text) {
+  // E'' whenever a backslash is in it, so that standard_conforming_strings does not matter.
+  std::string out = text.find('\\') == std::string_view::npos ? "'" : " E'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += c;
+    out += c;
+  }
+  return out + '\'';
+}
+
+std::string SqlIdentifier(std::string_view name) {
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string SqlIdentifier(std::string_view schema, std::string_view name) {
+  return SqlIdentifier(schema) + "." + SqlIdentifier(name);
+}
+
+}  // namespace sluice::postgres

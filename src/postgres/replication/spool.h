@@ -1,0 +1,96 @@
+// Messages of transactions that are not yet committed (or not yet known whole), kept aside in the
+// order they came: a little in memory, the rest in one file a transaction. The files are
+// disposable: nothing in them counts, after a restart Postgres sends every transaction again.
+//
+// File: entries of [u32 length][u32 subxid][message], little-endian, length of the message alone.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file_system.h"
+
+namespace sluice::postgres {
+
+class Spool;
+
+struct SpoolLimits {
+  uint64_t bytes_max = uint64_t{50} << 30;  // over all spools, memory and disk
+  uint64_t memory_bytes_max = 4 << 20;      // over all spools; more goes to the files
+};
+
+// All spools of one decoder. Outlives them.
+class SpoolFolder {
+ public:
+  // Makes the folder; removes spool files an earlier run left.
+  static Result<std::unique_ptr<SpoolFolder>> Open(FileSystem& files, const std::string& folder,
+                                                   SpoolLimits limits);
+  std::unique_ptr<Spool> Create(uint32_t top_xid);
+  uint64_t bytes() const { return buffered_bytes_ + file_bytes_; }
+
+ private:
+  friend class Spool;
+  SpoolFolder(FileSystem& files, std::string folder, SpoolLimits limits)
+      : files_(files), folder_(std::move(folder)), limits_(limits) {}
+  Status MakeRoom(uint64_t bytes);
+
+  FileSystem& files_;
+  std::string folder_;
+  SpoolLimits limits_;
+  std::set<Spool*> spools_;
+  uint64_t buffered_bytes_ = 0;
+  uint64_t file_bytes_ = 0;
+  uint64_t created_ = 0;
+};
+
+class Spool {
+ public:
+  ~Spool();  // its file goes with it
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  // kExhausted: over the limit or no room on disk; the entry was not taken, and the same call may
+  // be made again later.
+  Status Append(uint32_t subxid, std::string_view message);
+
+ private:
+  friend class SpoolFolder;
+  friend class SpoolReader;
+  Spool(SpoolFolder& folder, std::string path) : folder_(folder), path_(std::move(path)) {}
+  Status WriteOut();
+
+  SpoolFolder& folder_;
+  std::string path_;
+  std::unique_ptr<File> file_;
+  uint64_t written_ = 0;  // bytes of whole entries in the file
+  std::string buffer_;    // entries after those
+};
+
+// Reads a spool from its start, in pieces. Nothing is appended meanwhile.
+class SpoolReader {
+ public:
+  struct Entry {
+    uint32_t subxid = 0;
+    std::string_view message;  // valid until the next call
+  };
+
+  explicit SpoolReader(const Spool& spool) : spool_(spool) {}
+  // Nothing: the end.
+  Result<std::optional<Entry>> Next();
+
+ private:
+  Status Load(size_t size);
+
+  const Spool& spool_;
+  uint64_t offset_ = 0;  // next byte to load; past the file's end: of the buffer
+  std::string piece_;
+  size_t position_ = 0;
+};
+
+}  // namespace sluice::postgres
