@@ -40,7 +40,7 @@ struct SourceTable {
   uint32_t oid = 0;
   std::string schema_name;
   std::string name;
-  char kind = 'r';             // r, p (partitioned root)
+  char kind = 'r';              // r, p (partitioned root)
   char replica_identity = 'd';  // d n f i; of a partitioned root: as its leaves agree, '?' if not
   bool has_primary_key = false;
   bool row_security = false;
@@ -62,7 +62,8 @@ struct SlotState {
   int active_pid = 0;
   Lsn restart_lsn;
   Lsn confirmed_lsn;
-  std::string wal_status;  // reserved extended unreserved lost
+  std::string wal_status;           // reserved extended unreserved lost
+  std::string invalidation_reason;  // 17+, empty: none
   std::optional<int64_t> safe_wal_bytes;
   int64_t retained_bytes = 0;
 };
@@ -72,11 +73,14 @@ struct PublicationState {
   bool all_tables = false;
   bool via_root = false;
   bool insert = true, update = true, delete_ = true, truncate = true;
-  std::vector<uint32_t> tables;  // oids as published (roots where via_root)
+  std::vector<uint32_t> tables;    // oids as published (roots where via_root)
+  std::vector<uint32_t> filtered;  // 15+: those with a row filter or a column list
 };
 
+// kConfig on a standby: only a primary can be mirrored.
 Result<SourceIdentity> IdentifySource(Connection& connection);
 // All ordinary and partitioned tables (not leaves, not system, not temporary) with their columns.
+// This and DescribeTable run in a transaction of their own.
 Result<std::vector<SourceTable>> ListTables(Connection& connection);
 // One table; nothing when it is gone.
 Result<std::optional<SourceTable>> DescribeTable(Connection& connection, uint32_t oid);

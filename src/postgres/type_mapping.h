@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <arrow/type_fwd.h>
 
@@ -25,6 +26,7 @@ struct SourceType {
   uint32_t element_oid = 0;      // base type of an array's elements (after domains), 0: no array
   int32_t element_typmod = -1;
   char element_kind = 'b';
+  char element_delimiter = ',';  // pg_type.typdelim of the element
   int array_dimensions = 0;      // pg_attribute.attndims
   bool has_send = true;          // a binary form exists, recursively
   bool nondeterministic_collation = false;
@@ -45,5 +47,9 @@ struct Mapping {
 // `wanted`: the lake type configured under `columns: types:`. kConfig when the type cannot be
 // carried in it; the hint names what can.
 Result<Mapping> MapType(const SourceType& type, const std::shared_ptr<arrow::DataType>& wanted);
+
+// The line of configuration that gives a column another lake type:
+// "columns: { types: { amount: string } }".
+std::string ColumnTypeLine(std::string_view column, std::string_view lake_type);
 
 }  // namespace sluice::postgres

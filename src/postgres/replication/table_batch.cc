@@ -117,9 +117,10 @@ Status TableBatch::Insert(const Tuple& now) {
 }
 
 // REPLICA IDENTITY FULL sends every old value; K sends the key, also when only its being stored out
-// of line kept it from the new row (postgres-capture 4.1, 4.2).
+// of line kept it from the new row (postgres-capture 4.1, 4.2). A value out of line is never null:
+// a null there is a partition whose identity is less than its root's, which gives O its letter.
 const Field* TableBatch::Resent(const Attribute& attribute, char old_form, const Field& old) const {
-  if (old_form == 'O' && old.form != 'u') return &old;
+  if (old_form == 'O' && IsValue(old)) return &old;
   if (old_form == 'K' && attribute.key >= 0 && IsValue(old)) return &old;
   return nullptr;
 }
