@@ -6,10 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <roaring/roaring.hh>
 #include <unordered_map>
 #include <vector>
-
-#include <roaring/roaring.hh>
 
 #include "base/error.h"
 #include "parquet/position_delete_file.h"
@@ -59,7 +58,7 @@ class FileSet {
     parquet::PositionDeletes deleted;
     std::vector<store::Location> removed;
     std::vector<store::Location> abandoned;
-    int64_t rows = 0;
+    int64_t rows = 0;  // deleted by the window, in `deleted` and `removed`
   };
   Staged StagedDeletes() const;
   // The window's commit is known to have happened: staged becomes committed, dead files go.
@@ -68,6 +67,9 @@ class FileSet {
   void Discard();
 
  private:
+  FileId Add(LiveFile file);
+  std::map<FileId, LiveFile>::iterator Erase(std::map<FileId, LiveFile>::iterator at);
+
   std::map<FileId, LiveFile> files_;
   std::unordered_map<store::Location, FileId> by_location_;
   std::map<FileId, roaring::Roaring> staged_deletes_;

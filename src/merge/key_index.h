@@ -1,7 +1,7 @@
-// Key -> place of the row. A cache: rebuilt from the lake's key columns whenever it is missing or
-// its stamp is not the table's snapshot. It keeps a fingerprint a row, not the key; Postgres updates
-// and deletes only rows that exist, so a single live candidate is the row, and several are told
-// apart by reading their keys (KeyReader).
+// Key -> place of the row. A cache: rows of files that it does not hold are read again from the
+// lake's key columns. It keeps a fingerprint a row, not the key; Postgres updates and deletes only
+// rows that exist, so a single live candidate is the row, and several are told apart by reading
+// their keys (KeyReader).
 //
 // Stale entries need no tombstones: an entry whose location FileSet calls dead does not count.
 #pragma once
@@ -42,39 +42,54 @@ struct IndexStatistics {
   uint64_t memory_bytes = 0;
 };
 
-// One thread. Find sees staged entries; Discard forgets them; Publish keeps and persists them.
+enum class FindMode : uint8_t {
+  kExists,       // The row is known to exist: a single candidate is not verified.
+  kMayBeAbsent,  // Every candidate's key is read.
+};
+
+// One thread. Find sees staged entries; Discard forgets them; Publish keeps them.
 class KeyIndex {
  public:
   virtual ~KeyIndex() = default;
-  // For each key the live row that holds it, or nothing. `keys` are normalised key bytes,
-  // parallel to `fingerprints`.
+  // For each key the live row that holds it, or nothing; of several rows with one key (a deferred
+  // constraint, inside a transaction) that at the lowest location, which was written first. `keys`
+  // are normalised key bytes, parallel to `fingerprints` and `found`.
   virtual Status Find(std::span<const Fingerprint> fingerprints,
-                      std::span<const std::string_view> keys, KeyReader& reader,
+                      std::span<const std::string_view> keys, FindMode mode, KeyReader& reader,
                       std::span<std::optional<RowLocation>> found) = 0;
+  // The rows must be in the FileSet already. May write a run: kExhausted, kUnavailable.
   virtual Status Stage(std::span<const IndexEntry> entries) = 0;
-  // The commit that made `snapshot_id` is known to have happened. Call after FileSet::Publish.
+  // The commit that made `snapshot_id` is known to have happened. Call after FileSet::Publish. In
+  // memory it cannot fail; an error means that runs could not be written, and the next Publish
+  // tries again. What is not in a run then is read again after a restart.
   virtual Status Publish(int64_t snapshot_id) = 0;
   virtual void Discard() = 0;
-  // Empties it and takes all rows of a table (rebuild); not staged.
+  // Empties it, on disk too.
   virtual Status Clear() = 0;
+  // All live rows of whole files, in any number of calls, then FinishLoad: only then do the files
+  // count as held after a restart. Nothing may be staged meanwhile.
   virtual Status Load(std::span<const IndexEntry> entries) = 0;
-  // The snapshot that it mirrors; nothing: unusable, rebuild.
-  virtual std::optional<int64_t> stamp() const = 0;
+  virtual Status FinishLoad() = 0;
   virtual IndexStatistics statistics() const = 0;
 };
 
 struct TieredIndexOptions {
-  std::string folder;                     // state folder of this table; mapped runs live here
+  std::string folder;                     // state folder of this table; runs live here
   uint64_t recent_entries_max = 1 << 20;  // then they become a run
-  uint32_t runs_max = 8;                  // then neighbours of like size are merged
+  uint32_t runs_max = 8;                  // then the smaller half is merged
   int fingerprint_bits = 64;              // tests make collisions likely with fewer
 };
 
-// Runs name files by their location's 64-bit hash table in the run's header, so that a run survives a restart
-// although FileIds do not. Opening with runs whose files are all known to `files` and whose stamp
-// equals `snapshot_id` keeps them; anything else starts empty (stamp() is nothing).
-Result<std::unique_ptr<KeyIndex>> OpenTieredIndex(FileSystem& fs, const FileSet& files,
-                                                  std::optional<int64_t> snapshot_id,
-                                                  TieredIndexOptions options);
+struct OpenedIndex {
+  std::unique_ptr<KeyIndex> index;
+  // Live files whose rows it does not hold: hand them to LoadFiles (table_merge.h) before use.
+  std::vector<FileId> missing;
+};
+
+// Runs name files by location, so that they survive a restart although FileIds do not. A folder
+// that is absent, damaged or of another version gives an empty index, which misses every file (a
+// warning is logged). `fs` and `files` outlive it. Layout: docs/formats/key_index.md.
+Result<OpenedIndex> OpenTieredIndex(FileSystem& fs, const FileSet& files,
+                                    TieredIndexOptions options);
 
 }  // namespace sluice::merge

@@ -7,12 +7,13 @@
 // file just written, in the same commit.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "change/change_batch.h"
@@ -46,7 +47,8 @@ class TableMerge {
                                           store::ObjectStore& store, FileSet& files,
                                           KeyIndex& index, MergeOptions options);
 
-  // Rows of the first copy, already in finished files: they join the window and its commit.
+  // Rows of the first copy, already in finished files: they join the window and its commit. Before
+  // the window's first Apply. The files stay the caller's: Abandon does not remove them.
   virtual Status AddCopied(std::vector<parquet::DataFile> files) = 0;
   // `batch.schema` must be the schema's version and `batch.table` its id. kUnsupported: a value the
   // lake type cannot hold; kCorrupt: a row that must exist is not there.
@@ -55,15 +57,16 @@ class TableMerge {
   virtual Result<RowDelta> Finish(Cut cut) = 0;
   // The commit is known to have happened.
   virtual Status Committed(int64_t snapshot_id) = 0;
-  // Forget the window; files it wrote are removed.
+  // Forget the window; files it wrote are removed, so never while a commit's outcome is unknown.
   virtual Status Abandon() = 0;
   // Changes applied since the last commit.
   virtual int64_t pending_changes() const = 0;
 };
 
-// Fills an index from the key columns of all live rows, stamped with `snapshot_id`.
-Status RebuildIndex(const TableSchema& schema, const arrow::Schema& file_schema,
-                    store::ObjectStore& store, const FileSet& files, int64_t snapshot_id,
-                    KeyIndex& index);
+// Reads the key columns of all live rows of `which` into the index: what OpenTieredIndex missed, or
+// every file after Clear. Nothing to do for a table without a key.
+Status LoadFiles(const TableSchema& schema, const arrow::Schema& file_schema,
+                 store::ObjectStore& store, const FileSet& files, std::span<const FileId> which,
+                 KeyIndex& index);
 
 }  // namespace sluice::merge

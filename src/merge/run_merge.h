@@ -1,0 +1,27 @@
+// Makes runs of entries and of other runs. What the FileSet calls dead is left out, so never call
+// it on published entries while committed rows have staged deletes.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "merge/index_run.h"
+
+namespace sluice::merge {
+
+Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& folder,
+                                           std::string name, const FileSet& files,
+                                           std::vector<IndexEntry> entries);
+
+// Memory: a few bytes a run and the new directory (a quarter byte a row).
+Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& folder,
+                                            std::string name, const FileSet& files,
+                                            std::span<const std::unique_ptr<IndexRun>> runs);
+
+// Sorts the runs by size and says how many of the smallest to merge, so that at most `runs_max`
+// remain: about half of them, hence each row is rewritten a logarithmic number of times. 0: none.
+size_t ChooseRunsToMerge(std::vector<std::unique_ptr<IndexRun>>& runs, uint32_t runs_max);
+
+}  // namespace sluice::merge

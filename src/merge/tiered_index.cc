@@ -1,0 +1,163 @@
+#include "merge/tiered_index.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "merge/candidates.h"
+#include "merge/run_merge.h"
+
+namespace sluice::merge {
+
+TieredIndex::TieredIndex(FileSystem& fs, const FileSet& files, TieredIndexOptions options)
+    : fs_(fs), files_(files), options_(std::move(options)) {
+  SLUICE_CHECK(options_.runs_max >= 1 && options_.recent_entries_max >= 1);
+  SLUICE_CHECK(options_.fingerprint_bits >= 1 && options_.fingerprint_bits <= 64);
+}
+
+Fingerprint TieredIndex::Reduce(Fingerprint fingerprint) const {
+  const int drop = 64 - options_.fingerprint_bits;
+  return fingerprint >> drop << drop;
+}
+
+std::string TieredIndex::NextRunName() { return fmt::format("{}.run", next_run_++); }
+
+Status TieredIndex::Find(std::span<const Fingerprint> fingerprints,
+                         std::span<const std::string_view> keys, FindMode mode, KeyReader& reader,
+                         std::span<std::optional<RowLocation>> found) {
+  SLUICE_CHECK(fingerprints.size() == keys.size() && keys.size() == found.size());
+  std::vector<Fingerprint> reduced(fingerprints.size());
+  std::transform(fingerprints.begin(), fingerprints.end(), reduced.begin(),
+                 [this](Fingerprint whole) { return Reduce(whole); });
+  Candidates candidates(files_, found);
+  candidates.Collect(reduced, recent_);
+  candidates.Collect(reduced, staged_);
+  for (const auto& run : runs_) candidates.Collect(reduced, *run);
+  for (const auto& run : staged_runs_) candidates.Collect(reduced, *run);
+  return candidates.Settle(keys, mode, reader);
+}
+
+Status TieredIndex::Stage(std::span<const IndexEntry> entries) {
+  for (const IndexEntry& entry : entries) {
+    staged_.Insert({Reduce(entry.fingerprint), entry.at}, files_);
+    staged_files_.insert(entry.at.file);
+    if (staged_.size() < options_.recent_entries_max) continue;
+    SLUICE_TRY(Spill(staged_, staged_runs_));
+    std::vector<std::string> replaced;
+    SLUICE_TRY(MergeRunsOf(staged_runs_, replaced));
+    for (const std::string& name : replaced) SLUICE_TRY(fs_.Remove(Path(name)));
+  }
+  return {};
+}
+
+Status TieredIndex::Publish(int64_t snapshot_id) {
+  snapshot_id_ = snapshot_id;
+  const bool ran_over = !staged_runs_.empty();
+  for (auto& run : staged_runs_) runs_.push_back(std::move(run));
+  staged_runs_.clear();
+  runs_changed_ |= ran_over;
+  for (const IndexEntry& entry : staged_.LiveEntries(files_)) {
+    recent_.Insert(entry, files_);
+    recent_files_.insert(entry.at.file);
+  }
+  staged_.Clear();
+  complete_.merge(staged_files_);
+  staged_files_.clear();
+  return Settle(ran_over);
+}
+
+void TieredIndex::Discard() {
+  staged_.Clear();
+  staged_files_.clear();
+  for (const auto& run : staged_runs_) {
+    // A file that stays behind is unlisted, and removed at the next opening.
+    static_cast<void>(fs_.Remove(Path(run->name())));
+  }
+  staged_runs_.clear();
+}
+
+Status TieredIndex::Load(std::span<const IndexEntry> entries) {
+  SLUICE_CHECK(staged_files_.empty(), "loading while a window is open");
+  for (const IndexEntry& entry : entries) {
+    recent_.Insert({Reduce(entry.fingerprint), entry.at}, files_);
+    recent_files_.insert(entry.at.file);
+    loading_files_.insert(entry.at.file);
+    if (recent_.size() >= options_.recent_entries_max) SLUICE_TRY(SpillRecent());
+  }
+  return {};
+}
+
+Status TieredIndex::FinishLoad() {
+  complete_.merge(loading_files_);
+  loading_files_.clear();
+  return Settle(runs_changed_);
+}
+
+Status TieredIndex::Settle(bool spill_tail) {
+  if (recent_.size() >= options_.recent_entries_max || (spill_tail && recent_.size() > 0)) {
+    SLUICE_TRY(SpillRecent());
+  }
+  if (runs_.size() > options_.runs_max) {
+    SLUICE_TRY(MergeRunsOf(runs_, replaced_));
+    runs_changed_ = true;
+  }
+  if (!runs_changed_) return {};
+  SLUICE_TRY(WriteManifest());
+  runs_changed_ = false;
+  for (const std::string& name : std::exchange(replaced_, {})) SLUICE_TRY(fs_.Remove(Path(name)));
+  return {};
+}
+
+Status TieredIndex::SpillRecent() {
+  SLUICE_TRY(Spill(recent_, runs_));
+  recent_files_.clear();
+  runs_changed_ = true;
+  return {};
+}
+
+Status TieredIndex::Spill(MemoryTable& table, Runs& into) {
+  SLUICE_LET(auto run,
+             WriteRun(fs_, options_.folder, NextRunName(), files_, table.LiveEntries(files_)));
+  into.push_back(std::move(run));
+  table.Clear();
+  return {};
+}
+
+Status TieredIndex::MergeRunsOf(Runs& runs, std::vector<std::string>& replaced) {
+  const size_t count = ChooseRunsToMerge(runs, options_.runs_max);
+  if (count == 0) return {};
+  const std::span<const std::unique_ptr<IndexRun>> chosen(runs.data(), count);
+  SLUICE_LET(auto merged, MergeRuns(fs_, options_.folder, NextRunName(), files_, chosen));
+  for (const auto& run : chosen) replaced.push_back(run->name());
+  runs.erase(runs.begin(), runs.begin() + static_cast<ptrdiff_t>(count));
+  runs.push_back(std::move(merged));
+  return {};
+}
+
+Status TieredIndex::WriteManifest() {
+  IndexManifest manifest;
+  manifest.snapshot_id = snapshot_id_;
+  manifest.next_run = next_run_;
+  for (const auto& run : runs_) manifest.runs.push_back(run->name());
+  std::erase_if(complete_, [this](FileId id) { return files_.Find(id) == nullptr; });
+  for (const FileId id : complete_) {
+    if (recent_files_.contains(id)) continue;
+    const LiveFile& file = *files_.Find(id);
+    manifest.files.push_back({file.location, file.deleted.cardinality()});
+  }
+  return WriteFileAtomically(fs_, Path(kManifestName), ToText(manifest));
+}
+
+IndexStatistics TieredIndex::statistics() const {
+  IndexStatistics out;
+  out.recent_entries = recent_.size() + staged_.size();
+  out.memory_bytes = recent_.memory_bytes() + staged_.memory_bytes();
+  for (const Runs* runs : {&runs_, &staged_runs_}) {
+    for (const auto& run : *runs) {
+      out.run_entries += run->size();
+      out.run_bytes += run->size_bytes();
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::merge

@@ -1,0 +1,75 @@
+// The key index of key_index.h: recent entries in memory, older ones in mapped runs.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "merge/index_manifest.h"
+#include "merge/index_run.h"
+#include "merge/key_index.h"
+#include "merge/memory_table.h"
+
+namespace sluice::merge {
+
+inline constexpr const char* kManifestName = "MANIFEST";
+
+class TieredIndex final : public KeyIndex {
+ public:
+  TieredIndex(FileSystem& fs, const FileSet& files, TieredIndexOptions options);
+  // Takes up what the folder holds; an unusable one is emptied.
+  Status Open();
+  std::vector<FileId> Missing() const;
+
+  Status Find(std::span<const Fingerprint> fingerprints, std::span<const std::string_view> keys,
+              FindMode mode, KeyReader& reader,
+              std::span<std::optional<RowLocation>> found) override;
+  Status Stage(std::span<const IndexEntry> entries) override;
+  Status Publish(int64_t snapshot_id) override;
+  void Discard() override;
+  Status Clear() override;
+  Status Load(std::span<const IndexEntry> entries) override;
+  Status FinishLoad() override;
+  IndexStatistics statistics() const override;
+
+ private:
+  using Runs = std::vector<std::unique_ptr<IndexRun>>;
+
+  Status OpenManifest();
+  Status RemoveUnlisted();
+  Fingerprint Reduce(Fingerprint fingerprint) const;
+  std::string NextRunName();
+  std::string Path(const std::string& name) const { return options_.folder + "/" + name; }
+  // Makes a run of what is alive in `table`, which is empty then.
+  Status Spill(MemoryTable& table, Runs& into);
+  // Merges runs until at most runs_max are left; the names replaced go to `replaced`.
+  Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced);
+  Status SpillRecent();
+  // Everything that Publish and FinishLoad do on disk.
+  Status Settle(bool spill_tail);
+  Status WriteManifest();
+
+  FileSystem& fs_;
+  const FileSet& files_;
+  TieredIndexOptions options_;
+  uint64_t next_run_ = 1;
+  int64_t snapshot_id_ = 0;
+
+  MemoryTable recent_;
+  Runs runs_;
+  MemoryTable staged_;
+  Runs staged_runs_;
+
+  // Files with entries in `recent_` since it was last spilled; in the window; being loaded.
+  std::unordered_set<FileId> recent_files_;
+  std::unordered_set<FileId> staged_files_;
+  std::unordered_set<FileId> loading_files_;
+  std::unordered_set<FileId> complete_;  // all of whose live rows are in `recent_` and `runs_`
+
+  bool runs_changed_ = false;          // since the manifest was written
+  std::vector<std::string> replaced_;  // runs to remove once it is
+};
+
+}  // namespace sluice::merge
