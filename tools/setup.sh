@@ -28,14 +28,14 @@ make_folder() {
 }
 
 main() {
-  stage 1/4 "system packages (1 second; when some are missing, 1 to 3 minutes)"
+  stage 1/4 "system packages (1 second; some missing: 2 to 4 minutes)"
   install_packages
   mkdir -p "$SLUICE_CACHE"
   exec 9>"$SLUICE_CACHE/setup.lock"
   flock -n 9 || { echo "    waiting for another setup"; flock 9; }
   stage 2/4 "Arrow and Parquet C++ (once, half a minute)"
   make_folder "$SLUICE_ARROW" install_arrow
-  stage 3/4 "Python packages for tests and demo (once, 1 to 3 minutes)"
+  stage 3/4 "Python packages for tests and demo (once, 1 minute)"
   make_folder "$SLUICE_VENV" install_python
   stage 4/4 "Spark's jars (once, half a minute)"
   make_folder "$SPARK_JARS" install_jars
