@@ -47,3 +47,7 @@ else()
   find_package(Parquet REQUIRED)
   target_link_libraries(deps_arrow INTERFACE Parquet::parquet_shared Arrow::arrow_shared)
 endif()
+
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+add_library(deps::httplib ALIAS PkgConfig::HTTPLIB)
+find_package(prometheus-cpp REQUIRED)

@@ -67,6 +67,11 @@ struct Copier::Job {
   const std::string name() const { return task.chosen.mirror.schema.QualifiedName(); }
 };
 
+Copier::Copier(const Lake& lake, StatusBoard& board, Done done)
+    : lake_(lake), board_(board), done_(std::move(done)) {}
+
+Copier::~Copier() = default;
+
 void Copier::Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
                  const std::stop_token& stop) {
   Plan(std::move(tasks), snapshot);

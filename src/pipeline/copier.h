@@ -47,8 +47,8 @@ class Copier {
   using Done = std::function<void(const CopyTask&, Result<CopiedTable>)>;
 
   // `done` is called once a task, from a worker's thread.
-  Copier(const Lake& lake, StatusBoard& board, Done done)
-      : lake_(lake), board_(board), done_(std::move(done)) {}
+  Copier(const Lake& lake, StatusBoard& board, Done done);
+  ~Copier();
 
   // Returns when every task is done or `stop` is requested.
   void Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot, const std::stop_token& stop);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "pipeline/foreign_change.h"
 
 namespace sluice::pipeline {
 

@@ -1,5 +1,7 @@
 #include "pipeline/relation_tracker.h"
 
+#include <arrow/type.h>
+
 #include <algorithm>
 
 namespace sluice::pipeline {

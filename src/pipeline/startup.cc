@@ -147,10 +147,17 @@ Result<StartDecision> Supervisor::Decide() {
 Status Supervisor::EnsurePublications() {
   std::vector<postgres::PublishedTable> tables;
   for (const ChosenTable& chosen : tables_.chosen) {
-    tables.push_back({chosen.source.schema_name, chosen.source.name, chosen.source.oid,
+    tables.push_back({chosen.source.oid, chosen.source.schema_name, chosen.source.name,
                       chosen.mirror.append_only});
   }
-  return postgres::EnsurePublication(*source_, options_.publication, tables);
+  SLUICE_LET(const postgres::PublicationChange change,
+             postgres::EnsurePublication(*source_, options_.publication, tables),
+             "making the publication");
+  for (const std::string& statement : change.statements) {
+    log::Get("pipeline")->info("at the source: {}", statement);
+  }
+  for (const std::string& warning : change.warnings) log::Get("pipeline")->warn("{}", warning);
+  return {};
 }
 
 Status Supervisor::ClaimLedger() {

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "base/log.h"
+#include "postgres/publication.h"
 
 namespace sluice::pipeline {
 
@@ -112,7 +113,7 @@ Result<std::unique_ptr<Capture>> Supervisor::Connect() {
   }
   postgres::StreamOptions stream;
   stream.slot = options_.slot;
-  stream.publication = options_.publication + "," + options_.publication + "_append";
+  stream.publication = postgres::PublicationList(options_.publication);
   stream.binary = std::all_of(tables_.chosen.begin(), tables_.chosen.end(), [](const auto& table) {
     return std::all_of(table.mirror.mappings.begin(), table.mirror.mappings.end(),
                        [](const postgres::Mapping& mapping) { return mapping.binary; });

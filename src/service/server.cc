@@ -1,0 +1,147 @@
+#include "service/server.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <stop_token>
+#include <thread>
+
+#include "base/log.h"
+#include "service/metrics.h"
+#include "service/status_json.h"
+
+namespace sluice::service {
+
+namespace {
+
+constexpr char kJsonType[] = "application/json";
+constexpr int kBadOrder = 422;
+
+void Answer(httplib::Response& response, const Json& json) {
+  response.set_content(json.dump() + "\n", kJsonType);
+}
+
+void Answer(httplib::Response& response, const Status& status) {
+  if (status) return Answer(response, Json{{"done", true}});
+  response.status = kBadOrder;
+  Answer(response, ErrorToJson(status.error()));
+}
+
+void Health(httplib::Response& response, bool good) {
+  response.status = good ? 200 : 503;
+  response.set_content(good ? "ok\n" : "not ok\n", "text/plain");
+}
+
+class HttpServer final : public Server {
+ public:
+  explicit HttpServer(pipeline::Supervisor& supervisor) : supervisor_(supervisor) {}
+
+  ~HttpServer() override {
+    stop_.request_stop();
+    http_.stop();
+    control_.stop();
+  }
+
+  Status Listen(const std::string& address, const std::string& control_socket) {
+    AddReads(http_);
+    AddReads(control_);
+    AddOrders();
+    SLUICE_TRY(BindControl(control_socket));
+    control_thread_ = std::jthread([this] { control_.listen_after_bind(); });
+    if (address == "none") return {};
+    SLUICE_TRY(BindHttp(address));
+    http_thread_ = std::jthread([this] { http_.listen_after_bind(); });
+    return {};
+  }
+
+ private:
+  void AddReads(httplib::Server& server) {
+    server.Get("/status", [this](const httplib::Request&, httplib::Response& response) {
+      Answer(response, StatusToJson(supervisor_.status(), clock_.WallMicros()));
+    });
+    server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(MetricsText(supervisor_.status(), clock_.WallMicros()),
+                           "text/plain; version=0.0.4");
+    });
+    server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
+      Health(response, supervisor_.healthy());
+    });
+    server.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
+      Health(response, supervisor_.ready());
+    });
+  }
+
+  void AddOrders() {
+    control_.Post("/wait", [this](const httplib::Request& request, httplib::Response& response) {
+      const auto lsn = ParseLsn(request.get_param_value("lsn"));
+      if (!lsn) return Answer(response, Status(lsn.error()));
+      int64_t timeout_us = INT64_MAX;
+      const std::string text = request.get_param_value("timeout_us");
+      std::from_chars(text.data(), text.data() + text.size(), timeout_us);
+      Answer(response, supervisor_.Wait(*lsn, timeout_us, stop_.get_token()));
+    });
+    using Order = Status (pipeline::Supervisor::*)(const std::string&);
+    const auto order = [this](const char* path, Order method) {
+      control_.Post(path, [this, method](const httplib::Request& request,
+                                         httplib::Response& response) {
+        Answer(response, (supervisor_.*method)(request.get_param_value("table")));
+      });
+    };
+    order("/pause", &pipeline::Supervisor::Pause);
+    order("/resume", &pipeline::Supervisor::Resume);
+    order("/resync", &pipeline::Supervisor::Resync);
+  }
+
+  Status BindControl(const std::string& path) {
+    if (path.size() >= 108) {  // sizeof(sockaddr_un::sun_path), sys/un.h
+      return MakeError(ErrorKind::kConfig, "the control socket's path {} is too long", path)
+          .WithHint("choose a shorter `state:` folder (at most 90 characters)");
+    }
+    unlink(path.c_str());
+    control_.set_address_family(AF_UNIX);
+    const mode_t before = umask(0177);
+    const bool bound = control_.bind_to_port(path, 80);  // the port is not used
+    umask(before);
+    if (bound) return {};
+    return MakeError(ErrorKind::kConfig, "cannot make the control socket {}", path)
+        .WithHint("`state:` must be on a file system that allows Unix sockets");
+  }
+
+  Status BindHttp(const std::string& address) {
+    const size_t colon = address.rfind(':');
+    int port = 0;
+    if (colon != std::string::npos) {
+      std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+    }
+    if (colon == std::string::npos || port <= 0 || port > 65535) {
+      return MakeError(ErrorKind::kConfig, "http: '{}' is no address", address)
+          .WithHint("write 127.0.0.1:8642, or none");
+    }
+    if (http_.bind_to_port(address.substr(0, colon), port)) return {};
+    return MakeError(ErrorKind::kConfig, "http: {} cannot be listened on", address)
+        .WithHint("another program may have the port; choose another under `http:`, or none");
+  }
+
+  pipeline::Supervisor& supervisor_;
+  SystemClock clock_;
+  std::stop_source stop_;
+  httplib::Server http_;
+  httplib::Server control_;
+  std::jthread http_thread_;
+  std::jthread control_thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(pipeline::Supervisor& supervisor,
+                                              const std::string& address,
+                                              const std::string& control_socket) {
+  auto server = std::make_unique<HttpServer>(supervisor);
+  SLUICE_TRY(server->Listen(address, control_socket));
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace sluice::service
