@@ -1,0 +1,18 @@
+// The settings under which every file of the lake is written.
+#pragma once
+
+#include <arrow/type_fwd.h>
+#include <parquet/properties.h>
+
+#include <memory>
+
+namespace sluice::parquet {
+
+// zstd, data pages V1 of at most 20,000 rows and about 1 MiB, PLAIN unless a dictionary is enabled
+// for a column afterwards, statistics and page index. Encodings stay with these two because
+// Iceberg's vectorized reader in Spark fails on others before 1.11 (apache/iceberg#7162).
+// `pool` null: Arrow's default.
+std::unique_ptr<::parquet::WriterProperties::Builder> BaseWriterProperties(arrow::MemoryPool* pool,
+                                                                           int zstd_level);
+
+}  // namespace sluice::parquet
