@@ -48,9 +48,9 @@ struct Snapshot {
 struct SnapshotRef {
   SnapshotId snapshot_id = 0;
   bool is_branch = true;
-  std::optional<int> min_snapshots_to_keep;
-  std::optional<int64_t> max_snapshot_age_ms;
-  std::optional<int64_t> max_ref_age_ms;
+  std::optional<int> min_snapshots_to_keep = std::nullopt;
+  std::optional<int64_t> max_snapshot_age_ms = std::nullopt;
+  std::optional<int64_t> max_ref_age_ms = std::nullopt;
 };
 
 struct TableMetadata {

@@ -15,6 +15,8 @@ constexpr int kRawWindowBits = -15;
 // Paths and counts repeat, so that higher levels cost time and gain little.
 constexpr int kLevel = 4;
 constexpr int kMemoryLevel = 8;
+// PyIceberg and Avro for Python cut zlib's frame off wrongly and leave some of its checksum behind.
+constexpr uInt kTrailerBytesMax = 4;
 
 Bytef* Input(std::string_view bytes) {
   return reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib only reads it
@@ -57,18 +59,18 @@ Status Inflate(std::string_view bytes, size_t size_max, std::string& out) {
   stream.next_in = Input(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
   int state = Z_OK;
-  while (state == Z_OK) {
-    const size_t have = stream.total_out;
-    if (have > size_max) {
-      return MakeError(ErrorKind::kCorrupt, "deflate: a block of more than {} bytes", size_max);
-    }
+  for (size_t have = 0; state == Z_OK && have <= size_max; have = stream.total_out) {
     if (have + kGrowBytes > out.size()) out.resize(std::max(have + kGrowBytes, 2 * out.size()));
+    // One byte above the limit is enough to see that there are more.
+    const size_t room = std::min(out.size(), size_max + 1) - have;
     stream.next_out = Output(out, have);
-    stream.avail_out =
-        static_cast<uInt>(std::min<size_t>(out.size() - have, std::numeric_limits<uInt>::max()));
+    stream.avail_out = static_cast<uInt>(std::min<size_t>(room, std::numeric_limits<uInt>::max()));
     state = inflate(&stream, Z_NO_FLUSH);
   }
-  if (state != Z_STREAM_END || stream.avail_in > 0) {
+  if (stream.total_out > size_max) {
+    return MakeError(ErrorKind::kCorrupt, "deflate: a block of more than {} bytes", size_max);
+  }
+  if (state != Z_STREAM_END || stream.avail_in > kTrailerBytesMax) {
     return MakeError(ErrorKind::kCorrupt, "deflate: a block of {} bytes is damaged", bytes.size());
   }
   out.resize(stream.total_out);

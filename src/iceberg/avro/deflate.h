@@ -11,7 +11,8 @@ namespace sluice::iceberg::avro {
 
 // Appends to `out`.
 Status Deflate(std::string_view bytes, std::string& out);
-// Replaces `out`. kCorrupt: not deflate, bytes left over, or more than `size_max` bytes.
+// Replaces `out`. kCorrupt: not deflate, more than a checksum left over, or more than `size_max`
+// bytes.
 Status Inflate(std::string_view bytes, size_t size_max, std::string& out);
 
 }  // namespace sluice::iceberg::avro
