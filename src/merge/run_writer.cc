@@ -13,7 +13,7 @@ constexpr uint64_t kEntriesPerBucket = 16;
 constexpr uint64_t kNarrowFilesMax = 1 << 16;
 
 uint32_t DirectoryBitsFor(uint64_t entries) {
-  const auto bits = static_cast<uint32_t>(std::bit_width(entries / kEntriesPerBucket));
+  const auto bits = static_cast<uint32_t>(std::bit_width((entries / kEntriesPerBucket) | 1) - 1);
   return std::clamp(bits, kDirectoryBitsMin, kDirectoryBitsMax);
 }
 
