@@ -51,6 +51,7 @@ class LibpqConnection final : public Connection {
   bool encrypted() const override { return PQsslInUse(connection_.get()) != 0; }
   std::string host() const override;
   std::string setting(const std::string& name) const override;
+  std::string keyword(const std::string& name) const override;
 
  private:
   ResultHandle Run(const std::string& sql, std::span<const std::string> parameters);
@@ -207,6 +208,18 @@ std::string LibpqConnection::host() const {
 std::string LibpqConnection::setting(const std::string& name) const {
   const char* value = PQparameterStatus(connection_.get(), name.c_str());
   return value == nullptr ? "" : value;
+}
+
+std::string LibpqConnection::keyword(const std::string& name) const {
+  std::string out;
+  PQconninfoOption* const options = PQconninfo(connection_.get());
+  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr;
+       ++option) {
+    const bool secret = option->dispchar[0] == '*';
+    if (name == option->keyword && option->val != nullptr && !secret) out = option->val;
+  }
+  PQconninfoFree(options);
+  return out;
 }
 
 Status WaitForSocket(PGconn* connection, PostgresPollingStatusType want,

@@ -59,6 +59,8 @@ class Connection {
   virtual bool encrypted() const = 0;    // TLS: bytes may wait inside the library
   virtual std::string host() const = 0;  // a name, an address, or a socket folder ("/...")
   virtual std::string setting(const std::string& name) const = 0;  // "server_encoding"; or empty
+  // The effective value of a libpq keyword ("sslmode", "user"); never the password.
+  virtual std::string keyword(const std::string& name) const = 0;
 };
 
 // A literal / identifier for the statements that take no parameters (replication commands, COPY,
