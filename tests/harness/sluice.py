@@ -43,6 +43,10 @@ class Sluice:
     def catalog_db(self) -> pathlib.Path:
         return self.folder / "lake" / "catalog.db"
 
+    @property
+    def control_socket(self) -> pathlib.Path:
+        return self.folder / "state" / "control.sock"
+
     def write_config(self, source_url: str, pipeline: str = "test", **settings: Any) -> pathlib.Path:
         """Writes sluice.yaml; `settings` are its other top-level keys, or override those written here."""
         config: dict[str, Any] = {
@@ -120,7 +124,9 @@ class Sluice:
             raise AssertionError(f"{error}\n{self.log_tail()}") from error
 
     def caught_up(self, seconds: float = 120) -> None:
-        """Until the lake holds everything committed before this call."""
+        """Until the lake holds everything committed before this call; a program just started may still be opening."""
+        self.wait_for(lambda: self.json("status")["source"]["connected"] if self.control_socket.exists() else False,
+                      seconds, "the stream to be open")
         self.ok("wait", "--timeout", f"{int(seconds)}s", seconds=seconds + 30)
 
     def log(self) -> str:

@@ -18,7 +18,9 @@ def start_session() -> SparkSession:
     paths = ",".join(os.path.join(jars, name) for name in sorted(os.listdir(jars)) if name.endswith(".jar"))
     settings = {
         "spark.jars": paths, "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1", "spark.driver.memory": "1g", "spark.sql.session.timeZone": "UTC",
+        "spark.driver.host": "127.0.0.1", "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # Short-lived: start fast.
+        "spark.sql.session.timeZone": "UTC",
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         "spark.sql.shuffle.partitions": "2", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED", "spark.sql.warehouse.dir": os.environ["SPARK_SCRATCH"],
