@@ -31,18 +31,37 @@ struct LoadedTable {
 
 // Requirements (REST: assert-create, assert-table-uuid, assert-ref-snapshot-id on main).
 struct AssertCreate {};
-struct AssertTableUuid { std::string uuid; };
-struct AssertHead { std::optional<SnapshotId> snapshot_id; };  // nothing: the table has no snapshot
+struct AssertTableUuid {
+  std::string uuid;
+};
+struct AssertHead {
+  std::optional<SnapshotId> snapshot_id;  // nothing: the table has no snapshot
+};
 using Requirement = std::variant<AssertCreate, AssertTableUuid, AssertHead>;
 
 // Updates, in order.
-struct CreateTable { TableMetadata metadata; };  // stands with AssertCreate
-struct AddSnapshot { Snapshot snapshot; };       // and main points to it
-struct SetTag { std::string name; SnapshotId snapshot_id = 0; };
-struct RemoveRef { std::string name; };
-struct RemoveSnapshots { std::vector<SnapshotId> ids; };
-struct SetProperties { std::map<std::string, std::string> properties; };
-struct RemoveProperties { std::vector<std::string> names; };
+struct CreateTable {  // stands with AssertCreate; with AssertTableUuid it replaces that table
+  TableMetadata metadata;
+};
+struct AddSnapshot {  // and main points to it
+  Snapshot snapshot;
+};
+struct SetTag {
+  std::string name;
+  SnapshotId snapshot_id = 0;
+};
+struct RemoveRef {
+  std::string name;
+};
+struct RemoveSnapshots {
+  std::vector<SnapshotId> ids;
+};
+struct SetProperties {
+  std::map<std::string, std::string> properties;
+};
+struct RemoveProperties {
+  std::vector<std::string> names;
+};
 using Update = std::variant<CreateTable, AddSnapshot, SetTag, RemoveRef, RemoveSnapshots,
                             SetProperties, RemoveProperties>;
 
@@ -69,8 +88,11 @@ class Catalog {
 };
 
 // Applies updates to metadata (pure): sequence numbers, logs, refs, last-updated-ms as the spec
-// wants. `previous_location` goes into metadata-log, capped at write.metadata.previous-versions-max.
-// kConflict when a requirement fails.
+// wants. The base's location goes into metadata-log, capped at
+// write.metadata.previous-versions-max. `now_ms` counts only in a commit without a snapshot, so
+// that sending a commit again makes the same bytes. kConflict: a requirement fails, or what the
+// updates name (snapshots, refs, the next sequence number) is no longer as the commit takes it to
+// be.
 Result<TableMetadata> ApplyCommit(const std::optional<LoadedTable>& base, const TableCommit& commit,
                                   int64_t now_ms);
 
