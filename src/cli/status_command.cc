@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/lake_status.h"
-#include "postgres/source_catalog.h"
+#include "postgres/wal_position.h"
 
 namespace sluice::cli {
 
@@ -77,8 +77,8 @@ int PrintReadStatus(const Context& context, const Config& config) {
 
 Result<std::string> SourcePosition(const Config& config) {
   SLUICE_LET(const auto connection, postgres::Connection::Open(config.options.source));
-  SLUICE_LET(const auto identity, postgres::IdentifySource(*connection));
-  return ToString(identity.wal_lsn);
+  SLUICE_LET(const Lsn lsn, postgres::PositionToReach(*connection));
+  return ToString(lsn);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "iceberg/table_metadata.h"
+#include "postgres/wal_position.h"
 
 namespace sluice::pipeline {
 
@@ -44,12 +45,9 @@ Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
              out.holder->Query("SELECT pg_export_snapshot(), pg_current_snapshot()"));
   out.name = exported.at(0).at(0).value_or("");
   SLUICE_LET(out.visibility, ParseSnapshot(exported.at(0).at(1).value_or("")));
-  SLUICE_LET(const postgres::Rows lsn, out.holder->Query("SELECT pg_current_wal_insert_lsn()"));
-  SLUICE_LET(out.insert_lsn, ParseLsn(lsn.at(0).at(0).value_or("")));
-  if (!imported.empty()) {
-    SLUICE_LET(const auto other, postgres::Connection::Open(source));
-    SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
-  }
+  SLUICE_LET(const auto other, postgres::Connection::Open(source));
+  SLUICE_LET(out.insert_lsn, postgres::PositionToReach(*other));
+  if (!imported.empty()) SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
   return out;
 }
 

@@ -229,6 +229,7 @@ void MergeLoop::AddLive(std::unique_ptr<MirrorTable> table) {
     if (!held || *held > at.lsn) return AddCatchingUp(std::move(table));  // says why it fails
     main_ = std::make_unique<MergeGroup>(lake_, std::move(*reader), at);
   }
+  if (table->position() != main_->position()) return AddCatchingUp(std::move(table));
   main_->Add(std::move(table));
 }
 

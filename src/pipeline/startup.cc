@@ -220,6 +220,10 @@ Status Supervisor::OpenTables(const StartDecision& decision) {
       *ledger_, ledger_cut, board_);
   for (const ChosenTable& chosen : tables_.chosen) {
     const std::string name = chosen.mirror.schema.QualifiedName();
+    TableStatus planned;  // so that nobody takes a table for absent before its first words
+    planned.name = name;
+    planned.iceberg = chosen.lake.ToString();
+    board_.SetTable(planned);
     SLUICE_TRY(OpenOne(chosen, decision.tables.at(name)), "opening table {}", name);
   }
   return {};

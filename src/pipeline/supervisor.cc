@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "postgres/publication.h"
+#include "postgres/wal_position.h"
 
 namespace sluice::pipeline {
 
@@ -56,8 +57,7 @@ Status Supervisor::RunOnce(const std::stop_token& stop) {
   Lsn target;
   {
     const std::lock_guard lock(source_mutex_);
-    SLUICE_LET(const auto now, postgres::IdentifySource(*source_));
-    target = now.wal_lsn;
+    SLUICE_LET(target, postgres::PositionToReach(*source_));
   }
   std::stop_source done;
   const std::stop_callback forward(stop, [&] { done.request_stop(); });
