@@ -21,8 +21,8 @@ struct ColumnChoice {
 
 struct MirroredTable {
   TableSchema schema;
-  std::vector<SourceType> types;   // parallel to schema.columns
-  std::vector<Mapping> mappings;   // parallel to schema.columns
+  std::vector<SourceType> types;  // parallel to schema.columns
+  std::vector<Mapping> mappings;  // parallel to schema.columns
   bool append_only = false;
   // Columns left out and why: "total: generated columns never reach the stream before Postgres 18".
   std::vector<std::pair<std::string, std::string>> left_out;
@@ -30,7 +30,8 @@ struct MirroredTable {
 };
 
 // kConfig: a column named in `choice` does not exist, a key column excluded or of a type that may
-// not be a key, a type that cannot be carried. `id.incarnation` and `version` are set by the caller.
+// not be a key, a type that cannot be carried. `id.incarnation` and `version` are set by the
+// caller.
 Result<MirroredTable> MirrorOf(const SourceTable& table, const ColumnChoice& choice,
                                int server_version);
 

@@ -2,13 +2,13 @@
 // come over the wire.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "change/table_schema.h"
@@ -17,13 +17,13 @@ namespace sluice::postgres {
 
 // A type as pg_type describes it, domains resolved to their base.
 struct SourceType {
-  uint32_t oid = 0;        // as declared
-  uint32_t base_oid = 0;   // after domains
-  int32_t typmod = -1;     // of the column, or of the domain where the column has none
-  char kind = 'b';         // pg_type.typtype of the base: b c e r m p
-  char category = 'U';     // pg_type.typcategory
-  std::string name;        // base type's schema-qualified name when not of pg_catalog
-  uint32_t element_oid = 0;      // base type of an array's elements (after domains), 0: no array
+  uint32_t oid = 0;          // as declared
+  uint32_t base_oid = 0;     // after domains
+  int32_t typmod = -1;       // of the column, or of the domain where the column has none
+  char kind = 'b';           // pg_type.typtype of the base: b c e r m p
+  char category = 'U';       // pg_type.typcategory
+  std::string name;          // base type's schema-qualified name when not of pg_catalog
+  uint32_t element_oid = 0;  // base type of an array's elements (after domains), 0: no array
   int32_t element_typmod = -1;
   char element_kind = 'b';
   char element_delimiter = ',';  // pg_type.typdelim of the element

@@ -4,11 +4,11 @@
 // are kCorrupt. The value itself is never named.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "postgres/type_mapping.h"
@@ -19,9 +19,9 @@ class ValueDecoder {
  public:
   virtual ~ValueDecoder() = default;
   static Result<std::unique_ptr<ValueDecoder>> Make(const std::string& column_name,
-                                                    const SourceType& type,
-                                                    const Mapping& mapping,
+                                                    const SourceType& type, const Mapping& mapping,
                                                     arrow::MemoryPool* pool);
+  // One value each. A call that fails adds nothing, and the decoder can go on.
   virtual Status Binary(std::string_view bytes) = 0;  // the form of the type's send function
   virtual Status Text(std::string_view text) = 0;     // the form of its output function
   virtual Status Null() = 0;

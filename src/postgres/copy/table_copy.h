@@ -1,14 +1,17 @@
-// Copies a ctid range of a table under an exported snapshot: COPY (FORMAT binary) from the wire into
-// column builders into Parquet files, never through row objects.
+// Copies a ctid range of a table under an exported snapshot: COPY (FORMAT binary) from the wire
+// into column buffers, handed on as record batches, never through row objects.
 #pragma once
+
+#include <arrow/type_fwd.h>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "parquet/data_file_writer.h"
 #include "postgres/connection.h"
 #include "postgres/source_schema.h"
 
@@ -20,36 +23,47 @@ struct CopyChunk {
   uint64_t end_block = 0;  // past the end
 };
 
+// The table, or all its leaves: what a copy reads, each with blocks of its own.
+std::vector<uint32_t> RelationsOf(const SourceTable& table);
+
 // Chunks of about `chunk_bytes` (TOAST counted in) over the table or all its leaves. Read *after*
-// the snapshot was taken: then later blocks hold nothing that it sees.
+// the snapshot was taken: then later blocks hold nothing that it sees. kConflict: a leaf is gone.
 Result<std::vector<CopyChunk>> PlanChunks(Connection& connection, const SourceTable& table,
                                           uint64_t chunk_bytes);
 
-// pg_relation_filenode of the table or leaves: when it changes during a copy, the table was
-// rewritten under us and its chunks do not count.
+// pg_relation_filenode of RelationsOf(table), 0 where one is gone: when it changes during a copy,
+// the table was rewritten under us and its chunks do not count.
 Result<std::vector<uint32_t>> RelationFilenodes(Connection& connection, const SourceTable& table);
 
-// Rows of one COPY BINARY stream into record batches of about `rows_per_batch` rows.
+// Rows of one COPY BINARY stream, whose columns are CopyColumns, into record batches.
 class CopyDecoder {
  public:
   virtual ~CopyDecoder() = default;
   static Result<std::unique_ptr<CopyDecoder>> Make(const MirroredTable& table,
                                                    arrow::MemoryPool* pool);
   // Any cut of the stream's bytes. kCorrupt when they are no COPY BINARY stream of this table.
+  // kUnsupported, naming column and way out, when a value does not fit its lake type. Any error
+  // ends the decoder's use.
   virtual Status Feed(std::string_view bytes) = 0;
   virtual int64_t rows() const = 0;   // decoded and not yet taken
   virtual int64_t bytes() const = 0;  // held, estimated
   virtual bool ended() const = 0;     // the trailer was seen
+  // Schema: TableSchema::RowSchema.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> Take() = 0;
 };
+
+// The select list of COPY: columns by name (a leaf may order them differently); those without a
+// binary form that we read as their text.
+std::string CopyColumns(const MirroredTable& table);
 
 struct CopyProgress {
   int64_t rows = 0;
   int64_t bytes = 0;  // on the wire
 };
 
-// One chunk, in one short transaction under `snapshot_name`; batches go to `take`. The connection
-// must be a plain one. `stop` is asked between batches: kStopped.
+// One chunk, in one short transaction under `snapshot_name` (empty: none); batches of about 8 K
+// rows go to `take`. The connection must be a plain one; it is idle again after an error, or
+// closed. `stop` is asked between batches: kStopped. kConflict: the relation is gone.
 Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
                     const MirroredTable& table, const CopyChunk& chunk,
                     const std::function<Status(const arrow::RecordBatch&)>& take,

@@ -1,0 +1,180 @@
+// Chunks of real tables: plain, partitioned with other column orders, with TOAST, under a snapshot.
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "postgres/copy/table_copy.h"
+#include "postgres/source_catalog.h"
+#include "postgres/testing/throwaway_postgres.h"
+
+namespace sluice::postgres {
+namespace {
+
+class TableCopy : public ::testing::Test {
+ protected:
+  static Result<std::unique_ptr<Connection>> Open() {
+    static const auto kDatabase = testing::ThrowawayPostgres::Shared().MakeDatabase();
+    SLUICE_CHECK(kDatabase, "{}", kDatabase.error().message());
+    return testing::ThrowawayPostgres::Shared().Connect(*kDatabase);
+  }
+  void SetUp() override {
+    auto opened = Open();
+    ASSERT_TRUE(opened) << opened.error().message();
+    session_ = std::move(*opened);
+    Run("DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s");
+  }
+  void Run(const std::string& sql) {
+    const Status done = session_->Execute(sql);
+    ASSERT_TRUE(done) << done.error().message();
+  }
+  SourceTable Describe(const std::string& name) {
+    const auto oid = session_->Query("SELECT '" + name + "'::regclass::oid");
+    auto table = DescribeTable(*session_, static_cast<uint32_t>(std::stoul(*(*oid)[0][0])));
+    SLUICE_CHECK(table && table->has_value());
+    return **std::move(table);
+  }
+  MirroredTable Mirror(const SourceTable& table) {
+    auto mirror = MirrorOf(table, {}, session_->server_version());
+    SLUICE_CHECK(mirror, "{}", mirror.error().message());
+    return *std::move(mirror);
+  }
+  // Sum of the first column, an int, over all chunks; rows are counted in `progress`.
+  int64_t CopySum(const SourceTable& table, const std::vector<CopyChunk>& chunks,
+                  const std::string& snapshot) {
+    int64_t sum = 0;
+    for (const CopyChunk& chunk : chunks) {
+      const Status done = CopyOneChunk(
+          *session_, snapshot, Mirror(table), chunk,
+          [&](const arrow::RecordBatch& batch) -> Status {
+            const auto& ids = static_cast<const arrow::Int32Array&>(*batch.column(0));
+            for (int64_t i = 0; i < ids.length(); ++i) sum += ids.Value(i);
+            return {};
+          },
+          [] { return false; }, progress_);
+      SLUICE_CHECK(done, "{}", done.error().message());
+    }
+    return sum;
+  }
+
+  std::unique_ptr<Connection> session_;
+  CopyProgress progress_;
+};
+
+TEST_F(TableCopy, ChunksHoldEveryRowOnce) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY, v text)");
+  Run("INSERT INTO s.t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i");
+  const SourceTable table = Describe("s.t");
+  const auto chunks = PlanChunks(*session_, table, 256 << 10);
+  ASSERT_TRUE(chunks) << chunks.error().message();
+  EXPECT_GT(chunks->size(), 5U);
+  EXPECT_EQ(CopySum(table, *chunks, ""), 20000LL * 20001 / 2);
+  EXPECT_EQ(progress_.rows, 20000);
+  EXPECT_GT(progress_.bytes, 20000 * 100);
+}
+
+TEST_F(TableCopy, AnEmptyTableHasNoChunks) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY)");
+  const auto chunks = PlanChunks(*session_, Describe("s.t"), 1 << 20);
+  ASSERT_TRUE(chunks);
+  EXPECT_TRUE(chunks->empty());
+}
+
+TEST_F(TableCopy, ToastMakesChunksSmaller) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY, v text)");
+  Run("ALTER TABLE s.t ALTER v SET STORAGE EXTERNAL");
+  Run("INSERT INTO s.t SELECT i, repeat('x', 20000) FROM generate_series(1, 500) i");
+  const auto chunks = PlanChunks(*session_, Describe("s.t"), 1 << 20);
+  ASSERT_TRUE(chunks);
+  EXPECT_GE(chunks->size(), 3U);  // 10 MB beside a heap of four blocks
+}
+
+TEST_F(TableCopy, ReadsLeavesWhateverTheirColumnOrder) {
+  Run("CREATE TABLE s.p (id int, k text, PRIMARY KEY (id)) PARTITION BY RANGE (id)");
+  Run("CREATE TABLE s.\"Leaf A\" (k text, id int NOT NULL)");
+  Run("ALTER TABLE s.p ATTACH PARTITION s.\"Leaf A\" FOR VALUES FROM (0) TO (100)");
+  Run("CREATE TABLE s.b PARTITION OF s.p FOR VALUES FROM (100) TO (200)");
+  Run("INSERT INTO s.p SELECT i, 'x' FROM generate_series(0, 199) i");
+  const SourceTable table = Describe("s.p");
+  ASSERT_EQ(RelationsOf(table).size(), 2U);
+  const auto chunks = PlanChunks(*session_, table, 1 << 20);
+  ASSERT_TRUE(chunks);
+  EXPECT_EQ(CopySum(table, *chunks, ""), 199 * 200 / 2);
+  EXPECT_EQ(progress_.rows, 200);
+}
+
+TEST_F(TableCopy, SeesWhatTheSnapshotSees) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY)");
+  Run("INSERT INTO s.t VALUES (1), (2)");
+  auto holder = Open();
+  ASSERT_TRUE(holder);
+  ASSERT_TRUE((*holder)->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ"));
+  const auto snapshot = (*holder)->Query("SELECT pg_export_snapshot()");
+  ASSERT_TRUE(snapshot);
+  Run("INSERT INTO s.t VALUES (10)");
+  const SourceTable table = Describe("s.t");
+  const auto chunks = PlanChunks(*session_, table, 1 << 20);
+  ASSERT_TRUE(chunks);
+  EXPECT_EQ(CopySum(table, *chunks, *(*snapshot)[0][0]), 3);
+  EXPECT_EQ(CopySum(table, *chunks, ""), 13);
+}
+
+TEST_F(TableCopy, LeavesTheConnectionIdleAfterAStopOrAnError) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY, v numeric(4,1))");
+  Run("INSERT INTO s.t SELECT i, 1 FROM generate_series(1, 100000) i");
+  const SourceTable table = Describe("s.t");
+  const CopyChunk all{table.oid, 0, 100'000};
+  const auto ignore = [](const arrow::RecordBatch&) -> Status { return {}; };
+  const Status stopped = CopyOneChunk(
+      *session_, "", Mirror(table), all, ignore, [] { return true; }, progress_);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind(), ErrorKind::kStopped);
+  Run("UPDATE s.t SET v = 'NaN' WHERE id = 1");
+  const Status refused = CopyOneChunk(
+      *session_, "", Mirror(table), all, ignore, [] { return false; }, progress_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kUnsupported);
+  const auto state = session_->Query(
+      "SELECT state, backend_xmin IS NULL FROM pg_stat_activity "
+      "WHERE pid <> pg_backend_pid() AND backend_xid IS NOT NULL");
+  ASSERT_TRUE(state) << state.error().message();
+}
+
+TEST_F(TableCopy, FilenodesTellOfARewrite) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY)");
+  const SourceTable table = Describe("s.t");
+  const auto before = RelationFilenodes(*session_, table);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(*before, *RelationFilenodes(*session_, table));
+  Run("TRUNCATE s.t");
+  EXPECT_NE(*before, *RelationFilenodes(*session_, table));
+  Run("DROP TABLE s.t");
+  EXPECT_EQ(*RelationFilenodes(*session_, table), std::vector<uint32_t>{0});
+}
+
+TEST_F(TableCopy, ADroppedRelationIsAConflict) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY)");
+  const SourceTable table = Describe("s.t");
+  const MirroredTable mirror = Mirror(table);
+  Run("DROP TABLE s.t");
+  EXPECT_EQ(PlanChunks(*session_, table, 1 << 20).error().kind(), ErrorKind::kConflict);
+  const Status copied = CopyOneChunk(
+      *session_, "", mirror, {table.oid, 0, 1},
+      [](const arrow::RecordBatch&) -> Status { return {}; }, [] { return false; }, progress_);
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().kind(), ErrorKind::kConflict);
+  EXPECT_TRUE(session_->Execute("SELECT 1"));
+}
+
+TEST_F(TableCopy, OddNamesSimplyWork) {
+  Run("CREATE SCHEMA \"s.S\"");
+  Run("CREATE TABLE \"s.S\".\"a \"\"b\" (\"Order\" int PRIMARY KEY, \"select\" point)");
+  Run("INSERT INTO \"s.S\".\"a \"\"b\" VALUES (7, '(1,2)')");
+  const SourceTable table = Describe("\"s.S\".\"a \"\"b\"");
+  EXPECT_EQ(CopySum(table, *PlanChunks(*session_, table, 1 << 20), ""), 7);
+  Run("DROP SCHEMA \"s.S\" CASCADE");
+}
+
+}  // namespace
+}  // namespace sluice::postgres

@@ -1,0 +1,50 @@
+// Shared by the files of the decoder: how a fault becomes words, and the makers of each kind.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "postgres/value_decoder.h"
+#include "postgres/values/family.h"
+#include "postgres/values/fault.h"
+
+namespace sluice::postgres {
+
+enum class Form : uint8_t { kBinary, kText };
+
+// Knows the column, so that parsers need not.
+class Refusal {
+ public:
+  Refusal(std::string column, const SourceType& source, const arrow::DataType& lake, bool in_list);
+  // kUnsupported with the configuration line that takes such values, kCorrupt for kMalformed.
+  Error operator()(Fault fault, Form form) const;
+
+ private:
+  std::string Reason(Fault fault) const;
+
+  std::string column_;
+  std::string source_;
+  std::string lake_;
+  bool in_list_;
+};
+
+struct DecoderSpec {
+  const SourceType& source;
+  const std::shared_ptr<arrow::DataType>& lake;
+  const Refusal& refusal;
+  arrow::MemoryPool* pool;
+};
+
+// Each answers null when the pair of types is not its own.
+std::unique_ptr<ValueDecoder> MakeScalarDecoder(Family family, const DecoderSpec& spec);
+std::unique_ptr<ValueDecoder> MakeStringDecoder(Family family, const DecoderSpec& spec);
+std::unique_ptr<ValueDecoder> MakeBytesDecoder(Family family, const DecoderSpec& spec);
+Result<std::unique_ptr<ValueDecoder>> MakeListDecoder(const std::string& column,
+                                                      const DecoderSpec& spec);
+// As ValueDecoder::Make, for an element where `in_list`.
+Result<std::unique_ptr<ValueDecoder>> MakeDecoder(const std::string& column,
+                                                  const SourceType& source,
+                                                  const std::shared_ptr<arrow::DataType>& lake,
+                                                  bool in_list, arrow::MemoryPool* pool);
+
+}  // namespace sluice::postgres

@@ -1,0 +1,210 @@
+#include "postgres/values/numeric.h"
+
+#include <array>
+#include <cstring>
+#include <limits>
+
+namespace sluice::postgres {
+
+namespace {
+
+// src/backend/utils/adt/numeric.c
+constexpr uint16_t kPositive = 0x0000;
+constexpr uint16_t kNegative = 0x4000;
+constexpr uint16_t kNan = 0xC000;
+constexpr uint16_t kInfinity = 0xD000;
+constexpr uint16_t kMinusInfinity = 0xF000;
+constexpr int kGroupDigits = 4;
+constexpr uint32_t kGroupLimit = 10000;
+constexpr size_t kHeaderBytes = 8;
+
+constexpr int kPowersMax = 38;  // 10^38 < 2^127
+constexpr auto kPowers = [] {
+  std::array<Uint128, kPowersMax + 1> out{};
+  out[0] = 1;
+  for (size_t i = 1; i < out.size(); ++i) out[i] = out[i - 1] * 10;
+  return out;
+}();
+
+uint16_t Load16(const char* at) {
+  uint16_t raw = 0;
+  std::memcpy(&raw, at, sizeof(raw));
+  return __builtin_bswap16(raw);
+}
+
+struct Header {
+  int count = 0;
+  int weight = 0;
+  uint16_t sign = 0;
+  int dscale = 0;
+};
+
+Fault ReadHeader(std::string_view bytes, Header& out) {
+  if (bytes.size() < kHeaderBytes) return Fault::kMalformed;
+  out.count = Load16(bytes.data());
+  out.weight = static_cast<int16_t>(Load16(bytes.data() + 2));
+  out.sign = Load16(bytes.data() + 4);
+  out.dscale = Load16(bytes.data() + 6);
+  if (bytes.size() != kHeaderBytes + 2 * static_cast<size_t>(out.count)) return Fault::kMalformed;
+  if (out.sign == kPositive || out.sign == kNegative) return Fault::kNone;
+  if (out.sign == kNan) return Fault::kNan;
+  if (out.sign == kInfinity || out.sign == kMinusInfinity) return Fault::kInfinity;
+  return Fault::kMalformed;
+}
+
+}  // namespace
+
+DecimalReader::DecimalReader(int precision, int scale)
+    : scale_(scale), limit_(kPowers[static_cast<size_t>(precision)]) {}
+
+Fault DecimalReader::Sign(Uint128 magnitude, bool negative, Int128& out) const {
+  if (magnitude >= limit_) return Fault::kOutOfRange;
+  out = negative ? -static_cast<Int128>(magnitude) : static_cast<Int128>(magnitude);
+  return Fault::kNone;
+}
+
+Fault DecimalReader::Binary(std::string_view bytes, Int128& out) const {
+  Header header;
+  if (const Fault fault = ReadHeader(bytes, header); fault != Fault::kNone) return fault;
+  const char* digits = bytes.data() + kHeaderBytes;
+  // Power of ten of the last group, in units of the scale.
+  const int exponent = kGroupDigits * (header.weight - header.count + 1) + scale_;
+  Uint128 magnitude = 0;
+  if (header.count <= 4 && exponent >= 0 && exponent <= kPowersMax - 4 * kGroupDigits) [[likely]] {
+    uint64_t small = 0;
+    for (int i = 0; i < header.count; ++i) {
+      const uint32_t group = Load16(digits + 2 * i);
+      if (group >= kGroupLimit) return Fault::kMalformed;
+      small = small * kGroupLimit + group;
+    }
+    magnitude = small * kPowers[static_cast<size_t>(exponent)];
+  } else {
+    const Fault fault = Large(digits, header.count, exponent, magnitude);
+    if (fault != Fault::kNone) return fault;
+  }
+  return Sign(magnitude, header.sign == kNegative, out);
+}
+
+// Any number of groups, a scale that cuts the last one, trailing zero groups.
+Fault DecimalReader::Large(const char* digits, int count, int exponent, Uint128& out) const {
+  while (count > 0 && Load16(digits + 2 * (count - 1)) == 0) {
+    --count;
+    exponent += kGroupDigits;
+  }
+  out = 0;
+  if (count == 0) return Fault::kNone;
+  Fault fault = exponent <= -kGroupDigits ? Fault::kPrecision : Fault::kNone;
+  bool overflow = exponent > kPowersMax;
+  for (int i = 0; i < count; ++i) {
+    uint32_t group = Load16(digits + 2 * i);
+    if (group >= kGroupLimit) return Fault::kMalformed;
+    uint32_t factor = kGroupLimit;
+    if (i + 1 == count && exponent < 0 && fault == Fault::kNone) {
+      const auto cut = static_cast<uint32_t>(kPowers[static_cast<size_t>(-exponent)]);
+      if (group % cut != 0) fault = Fault::kPrecision;
+      group /= cut;
+      factor /= cut;
+    }
+    overflow = __builtin_mul_overflow(out, Uint128{factor}, &out) || overflow;
+    overflow = __builtin_add_overflow(out, Uint128{group}, &out) || overflow;
+  }
+  if (!overflow && exponent > 0) {
+    overflow = __builtin_mul_overflow(out, kPowers[static_cast<size_t>(exponent)], &out);
+  }
+  if (fault != Fault::kNone) return fault;
+  return overflow ? Fault::kOutOfRange : Fault::kNone;
+}
+
+Fault DecimalReader::Text(std::string_view text, Int128& out) const {
+  if (text == "NaN") return Fault::kNan;
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (text == "Infinity") return Fault::kInfinity;
+  Uint128 magnitude = 0;
+  int after_point = -1;  // digits seen after the point
+  bool any = false;
+  bool overflow = false;
+  bool inexact = false;
+  for (const char c : text) {
+    if (c == '.' && after_point < 0) {
+      after_point = 0;
+      continue;
+    }
+    if (c < '0' || c > '9') return Fault::kMalformed;
+    any = true;
+    if (after_point >= scale_) {
+      inexact = inexact || c != '0';
+      continue;
+    }
+    if (after_point >= 0) ++after_point;
+    overflow = __builtin_mul_overflow(magnitude, Uint128{10}, &magnitude) || overflow;
+    overflow =
+        __builtin_add_overflow(magnitude, Uint128{static_cast<uint8_t>(c - '0')}, &magnitude) ||
+        overflow;
+  }
+  if (!any) return Fault::kMalformed;
+  const int missing = scale_ - (after_point < 0 ? 0 : after_point);
+  overflow = __builtin_mul_overflow(magnitude, kPowers[static_cast<size_t>(missing)], &magnitude) ||
+             overflow;
+  if (overflow) return Fault::kOutOfRange;
+  return inexact ? Fault::kPrecision : Sign(magnitude, negative, out);
+}
+
+Fault DecimalReader::Minor(int64_t minor, int digits, Int128& out) const {
+  const bool negative = minor < 0;
+  Uint128 magnitude =
+      negative ? Uint128{0} - static_cast<Uint128>(Int128{minor}) : static_cast<Uint128>(minor);
+  if (digits < 0 || digits > kPowersMax) return Fault::kMalformed;
+  if (digits <= scale_) {
+    const Uint128 factor = kPowers[static_cast<size_t>(scale_ - digits)];
+    if (__builtin_mul_overflow(magnitude, factor, &magnitude)) return Fault::kOutOfRange;
+  } else {
+    const Uint128 factor = kPowers[static_cast<size_t>(digits - scale_)];
+    if (magnitude % factor != 0) return Fault::kPrecision;
+    magnitude /= factor;
+  }
+  return Sign(magnitude, negative, out);
+}
+
+namespace {
+
+void AppendGroup(uint32_t group, std::string& out) {
+  out += static_cast<char>('0' + group / 1000);
+  out += static_cast<char>('0' + group / 100 % 10);
+  out += static_cast<char>('0' + group / 10 % 10);
+  out += static_cast<char>('0' + group % 10);
+}
+
+}  // namespace
+
+Fault NumericToText(std::string_view bytes, std::string& out) {
+  Header header;
+  const Fault fault = ReadHeader(bytes, header);
+  if (fault == Fault::kNan) {
+    out += "NaN";
+    return Fault::kNone;
+  }
+  if (fault == Fault::kInfinity) {
+    out += header.sign == kInfinity ? "Infinity" : "-Infinity";
+    return Fault::kNone;
+  }
+  if (fault != Fault::kNone) return fault;
+  const auto group = [&](int index) -> uint32_t {
+    if (index < 0 || index >= header.count) return 0;
+    return Load16(bytes.data() + kHeaderBytes + 2 * static_cast<size_t>(index));
+  };
+  for (int i = 0; i < header.count; ++i) {
+    if (group(i) >= kGroupLimit) return Fault::kMalformed;
+  }
+  if (header.sign == kNegative) out += '-';
+  out += std::to_string(header.weight < 0 ? 0 : group(0));
+  for (int i = 1; i <= header.weight; ++i) AppendGroup(group(i), out);
+  if (header.dscale == 0) return Fault::kNone;
+  out += '.';
+  const size_t end = out.size() + static_cast<size_t>(header.dscale);
+  for (int i = header.weight + 1; out.size() < end; ++i) AppendGroup(group(i), out);
+  out.resize(end);
+  return Fault::kNone;
+}
+
+}  // namespace sluice::postgres

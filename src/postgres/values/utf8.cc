@@ -1,0 +1,15 @@
+#include "postgres/values/utf8.h"
+
+#include <arrow/util/utf8.h>
+
+namespace sluice::postgres {
+
+bool IsUtf8Checked(std::string_view bytes) {
+  static const bool kReady = [] {
+    arrow::util::InitializeUTF8();
+    return true;
+  }();
+  return kReady && arrow::util::ValidateUTF8(bytes);
+}
+
+}  // namespace sluice::postgres
