@@ -9,16 +9,17 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 }  // namespace
 
 Status CreateFoldersDurably(FileSystem& files, const std::string& folder) {
-  // Those that are missing, innermost first: each is an entry of a folder to be synced.
-  std::vector<std::string> parents;
+  SLUICE_LET(const bool existed, files.Exists(folder));
+  if (!existed) SLUICE_TRY(files.CreateFolders(folder));
+  // All the way up: whoever made one of them may have died before it was durable.
   for (std::string at = folder; !at.empty(); at = FolderOf(at)) {
-    SLUICE_LET(const bool exists, files.Exists(at));
-    if (exists) break;
-    parents.push_back(FolderOf(at).empty() ? "/" : FolderOf(at));
+    const std::string parent = FolderOf(at).empty() ? "/" : FolderOf(at);
+    const Status synced = files.SyncFolder(parent);
+    // A folder that we may not open, or that cannot be synced, is not one that we made.
+    const bool foreign = !synced && (synced.error().kind() == ErrorKind::kConfig ||
+                                     synced.error().code() == "EINVAL");
+    if (!synced && !foreign) return synced.error();
   }
-  if (parents.empty()) return {};
-  SLUICE_TRY(files.CreateFolders(folder));
-  for (size_t i = parents.size(); i > 0; --i) SLUICE_TRY(files.SyncFolder(parents[i - 1]));
   return {};
 }
 

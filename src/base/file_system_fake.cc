@@ -128,6 +128,7 @@ class FakeFileSystem::FakeFile final : public File {
     SLUICE_TRY(Alive());
     if (fault) inode_->FailSync();
     SLUICE_TRY(begun);
+    if (fault) return NoSpace();
     inode_->Sync();
     return {};
   }

@@ -66,6 +66,17 @@ TEST_F(FakeFileSystemTest, AnEntryNeedsItsFolderSynced) {
   EXPECT_TRUE(survived && lost);
 }
 
+TEST_F(FakeFileSystemTest, FoldersThatSomebodyElseMadeAreMadeDurableToo) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    FakeFileSystem files;
+    ASSERT_TRUE(files.CreateFolders("/a/b"));
+    ASSERT_TRUE(CreateFoldersDurably(files, "/a/b/c"));
+    ASSERT_TRUE(CreateFoldersDurably(files, "/a/b"));
+    files.Crash(seed);
+    EXPECT_TRUE(files.Exists("/a/b/c").value());
+  }
+}
+
 TEST_F(FakeFileSystemTest, ARenameHappensWholeOrNot) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     WriteDurably("/d/old", "1");

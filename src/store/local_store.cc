@@ -140,11 +140,10 @@ class LocalStore final : public ObjectStore {
 
   Status EnsureFolder(const std::string& folder) {
     const std::lock_guard guard(mutex_);
+    // Others may remove an empty folder.
     SLUICE_LET(const bool exists, files_.Exists(folder));
-    // A folder that somebody else made may not be durable yet: once by us, then known.
     if (exists && folders_.contains(folder)) return {};
     SLUICE_TRY(CreateFoldersDurably(files_, folder));
-    if (exists) SLUICE_TRY(files_.SyncFolder(FolderOf(folder).empty() ? "/" : FolderOf(folder)));
     folders_.insert(folder);
     return {};
   }
