@@ -31,14 +31,14 @@ struct BusInfo {
 };
 
 // Opens or creates. Cuts a torn tail (whatever follows the last durable cut is forgotten, and said
-// in the log); damage before the last cut is kCorrupt and names segment, offset and the LSN range it
-// costs. Takes a lock file: a second writer is refused (kConfig). `epoch` goes into the Resume record.
-// `start` is where an empty bus begins (the slot's consistent point).
+// in the log); damage before the last cut is kCorrupt and names segment, offset and the LSN range
+// it costs. Takes a lock file: a second writer is refused (kConfig). `epoch` goes into the Resume
+// record. `start` is where an empty bus begins (the slot's consistent point).
 class EmbeddedBusWriter : public BusWriter {
  public:
   static Result<std::unique_ptr<EmbeddedBusWriter>> Open(FileSystem& files, const Clock& clock,
-                                                         EmbeddedBusOptions options,
-                                                         uint64_t epoch, Lsn start);
+                                                         EmbeddedBusOptions options, uint64_t epoch,
+                                                         Lsn start);
   virtual Result<BusInfo> Info() = 0;
   // Removes segments that are older than retention and end at or below `pinned` (what live and
   // copying tables still need); above 80 % of max_bytes, those not pinned go regardless of age.
