@@ -1,21 +1,13 @@
 #include "parquet/data_file_reader.h"
 
-#include <arrow/array.h>
 #include <arrow/array/concatenate.h>
-#include <arrow/builder.h>
-#include <arrow/compute/api_vector.h>
-#include <arrow/datum.h>
 #include <arrow/io/interfaces.h>
-#include <arrow/record_batch.h>
 #include <arrow/table.h>
-#include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 
 #include <random>
 
-#include "base/file_system_fake.h"
-#include "parquet/data_file_writer.h"
-#include "parquet/testing.h"
+#include "parquet/data_file_reader_test_support.h"
 
 namespace sluice::parquet {
 namespace {
@@ -24,74 +16,6 @@ using testing::AllTypes;
 using testing::LakeField;
 using testing::RandomRows;
 using testing::WriteFile;
-
-using Batch = std::shared_ptr<arrow::RecordBatch>;
-
-// Counts what is read of an object.
-class CountingStore final : public store::ObjectStore {
- public:
-  explicit CountingStore(store::ObjectStore& under) : under_(under) {}
-  Result<std::unique_ptr<store::ObjectWriter>> Create(const store::Location& at) override {
-    return under_.Create(at);
-  }
-  Status PutIfAbsent(const store::Location& at, std::shared_ptr<arrow::Buffer> bytes) override {
-    return under_.PutIfAbsent(at, std::move(bytes));
-  }
-  Result<uint64_t> Size(const store::Location& at) override { return under_.Size(at); }
-  Result<std::shared_ptr<arrow::Buffer>> Read(const store::Location& at, uint64_t from,
-                                              uint64_t size) override {
-    if (fail) return MakeError(ErrorKind::kUnavailable, "the network is away");
-    bytes_read += size;
-    return under_.Read(at, from, size);
-  }
-  Result<std::vector<store::Object>> List(const store::Location& folder) override {
-    return under_.List(folder);
-  }
-  Status Delete(std::span<const store::Location> objects) override {
-    return under_.Delete(objects);
-  }
-
-  uint64_t bytes_read = 0;
-  bool fail = false;
-
- private:
-  store::ObjectStore& under_;
-};
-
-class DataFileReaderTest : public ::testing::Test {
- protected:
-  std::unique_ptr<DataFileReader> Open() { return DataFileReader::Open(store_, at_).value(); }
-
-  Batch ScanAll(const arrow::Schema& fields, int64_t batch_rows) {
-    std::vector<Batch> batches;
-    int64_t next = 0;
-    const Status status =
-        Open()->Scan(fields, batch_rows, [&](int64_t first, const arrow::RecordBatch& rows) {
-          EXPECT_EQ(first, next);
-          EXPECT_LE(rows.num_rows(), batch_rows);
-          EXPECT_TRUE(rows.ValidateFull().ok());
-          next += rows.num_rows();
-          batches.push_back(rows.Slice(0));
-          return Status();
-        });
-    EXPECT_TRUE(status) << status.error().message();
-    return arrow::ConcatenateRecordBatches(batches).ValueOrDie();
-  }
-
-  FakeFileSystem files_;
-  std::unique_ptr<store::ObjectStore> local_ = store::MakeLocalStore(files_);
-  CountingStore store_{*local_};
-  store::Location at_ = "file:///lake/a.parquet";
-};
-
-void ExpectSame(const arrow::RecordBatch& actual, const arrow::RecordBatch& expected) {
-  const auto bitwise = arrow::EqualOptions::Defaults().nans_equal(true).signed_zeros_equal(false);
-  ASSERT_EQ(actual.num_rows(), expected.num_rows());
-  for (int i = 0; i < expected.num_columns(); ++i) {
-    EXPECT_TRUE(actual.column(i)->Equals(*expected.column(i), bitwise))
-        << expected.schema()->field(i)->ToString();
-  }
-}
 
 TEST_F(DataFileReaderTest, EveryTypeComesBackAsWritten) {
   const auto schema = AllTypes();
@@ -177,62 +101,6 @@ TEST_F(DataFileReaderTest, AnotherTypeOrAMissingRequiredColumnIsCorrupt) {
     ASSERT_FALSE(status) << field->ToString();
     EXPECT_EQ(status.error().kind(), ErrorKind::kCorrupt) << status.error().message();
     EXPECT_EQ(status.error().message().find("row 1"), std::string::npos) << "no value in an error";
-  }
-}
-
-Batch TakeRows(const arrow::RecordBatch& from, const std::vector<int64_t>& rows) {
-  arrow::Int64Builder indices;
-  EXPECT_TRUE(indices.AppendValues(rows).ok());
-  return arrow::compute::Take(arrow::Datum(from.Slice(0)), indices.Finish().ValueOrDie())
-      .ValueOrDie()
-      .record_batch();
-}
-
-TEST_F(DataFileReaderTest, FetchTakesAnyRows) {
-  const auto schema = AllTypes();
-  WriterOptions options;
-  options.row_group_bytes = 10 << 20;
-  std::vector<Batch> batches;
-  for (uint64_t i = 0; i < 5; ++i) batches.push_back(RandomRows(schema, 17'000, i));
-  const auto file = WriteFile(store_, at_, batches, options).value();
-  ASSERT_GE(file.split_offsets.size(), 2U);
-  const auto all = arrow::ConcatenateRecordBatches(batches).ValueOrDie();
-  const auto reader = Open();
-  std::mt19937_64 random(1);
-  for (const int64_t step : {1, 3, 1000, 20'001, 84'999, 100'000}) {
-    std::vector<int64_t> rows;
-    for (int64_t row = static_cast<int64_t>(random() % 5); row < 85'000; row += step) {
-      rows.push_back(row);
-    }
-    const auto fetched = reader->Fetch(*schema, rows);
-    ASSERT_TRUE(fetched) << fetched.error().message();
-    EXPECT_TRUE((*fetched)->ValidateFull().ok());
-    ExpectSame(**fetched, *TakeRows(*all, rows));
-  }
-  EXPECT_EQ(reader->Fetch(*schema, {}).value()->num_rows(), 0);
-  ExpectSame(*reader->Fetch(*schema, std::vector<int64_t>{84'999}).value(), *all->Slice(84'999));
-}
-
-TEST_F(DataFileReaderTest, FetchReadsOnlyThePagesItNeeds) {
-  const auto schema =
-      arrow::schema({LakeField("id", arrow::int64(), 1, false), LakeField("a", arrow::int64(), 2),
-                     LakeField("b", arrow::binary(), 3)});
-  std::vector<Batch> batches;
-  for (uint64_t i = 0; i < 8; ++i) batches.push_back(RandomRows(schema, 50'000, i));
-  const auto file = WriteFile(store_, at_, batches).value();
-  const auto wanted = arrow::schema({schema->field(0)});
-  const auto reader = Open();
-  store_.bytes_read = 0;
-  ASSERT_TRUE(reader->Fetch(*wanted, std::vector<int64_t>{77'777}));
-  const uint64_t page = 20'480 * sizeof(int64_t);
-  EXPECT_LT(store_.bytes_read, page + 20'000) << "a page and the offset index";
-  EXPECT_GT(file.size_bytes, 20 * page);
-}
-
-TEST_F(DataFileReaderTest, FetchRefusesRowsOutOfOrderOrRange) {
-  ASSERT_TRUE(WriteFile(store_, at_, {RandomRows(AllTypes(), 50, 8)}));
-  for (const auto& rows : std::vector<std::vector<int64_t>>{{-1}, {50}, {3, 3}, {4, 3}}) {
-    EXPECT_EQ(Open()->Fetch(*AllTypes(), rows).error().kind(), ErrorKind::kInternal);
   }
 }
 
