@@ -18,11 +18,17 @@ namespace {
 using testing::ThrowawayPostgres;
 using testing::TypeCase;
 
+Result<std::unique_ptr<Connection>> Open(const ThrowawayPostgres& server) {
+  ConnectionOptions options;
+  options.url = server.url();
+  return Connection::Open(options);
+}
+
 Connection& Session() {
+  static const auto kServer = ThrowawayPostgres::Start();
   static const std::unique_ptr<Connection> kSession = [] {
-    const auto database = ThrowawayPostgres::Shared().MakeDatabase();
-    SLUICE_CHECK(database, "{}", database.error().message());
-    auto opened = ThrowawayPostgres::Shared().Connect(*database);
+    SLUICE_CHECK(kServer, "{}", kServer.error().message());
+    auto opened = Open(**kServer);
     SLUICE_CHECK(opened, "{}", opened.error().message());
     const Status made = (*opened)->Execute(testing::kTypeCasesSetup);
     SLUICE_CHECK(made, "{}", made.error().message());
@@ -243,10 +249,9 @@ TEST(Floats, AreWrittenAsTheServerWritesThem) {
 TEST(Encoding, InvalidUtf8StopsTheColumnAndBinaryTakesIt) {
   testing::ThrowawayOptions options;
   options.encoding = "SQL_ASCII";
-  options.locale = "C";
   const auto server = ThrowawayPostgres::Start(options);
   ASSERT_TRUE(server) << server.error().message();
-  const auto session = (*server)->Connect();
+  const auto session = Open(**server);
   ASSERT_TRUE(session) << session.error().message();
   const auto rows = (*session)->Query("SELECT convert_from('\\x6180'::bytea, 'SQL_ASCII')");
   ASSERT_TRUE(rows) << rows.error().message();

@@ -14,10 +14,16 @@ namespace {
 
 class TableCopy : public ::testing::Test {
  protected:
+  static void SetUpTestSuite() {
+    auto started = testing::ThrowawayPostgres::Start();
+    ASSERT_TRUE(started) << started.error().message();
+    server_ = std::move(*started);
+  }
+  static void TearDownTestSuite() { server_.reset(); }
   static Result<std::unique_ptr<Connection>> Open() {
-    static const auto kDatabase = testing::ThrowawayPostgres::Shared().MakeDatabase();
-    SLUICE_CHECK(kDatabase, "{}", kDatabase.error().message());
-    return testing::ThrowawayPostgres::Shared().Connect(*kDatabase);
+    ConnectionOptions options;
+    options.url = server_->url();
+    return Connection::Open(options);
   }
   void SetUp() override {
     auto opened = Open();
@@ -58,9 +64,11 @@ class TableCopy : public ::testing::Test {
     return sum;
   }
 
+  static std::unique_ptr<testing::ThrowawayPostgres> server_;
   std::unique_ptr<Connection> session_;
   CopyProgress progress_;
 };
+std::unique_ptr<testing::ThrowawayPostgres> TableCopy::server_;
 
 TEST_F(TableCopy, ChunksHoldEveryRowOnce) {
   Run("CREATE TABLE s.t (id int PRIMARY KEY, v text)");
