@@ -5,6 +5,7 @@ Everything lives in build/demo and is gone at the end. DEMO_SECONDS=n: end n sec
 Ctrl-C. SLUICE_BIN: the program. Exit code 0: every step held.
 """
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -29,6 +30,7 @@ FOLDER = ROOT / "build" / "demo"
 DATABASE = lake.DATABASE
 SOCKET_PATH_MAX = 107  # sun_path of unix(7), less the final zero
 WORK_SECONDS = 6
+OWN_STOP_SECONDS = 5
 
 
 def server_folder() -> pathlib.Path:
@@ -154,11 +156,21 @@ Log: {sluice.log_file}
     work = Workload(pg.url(DATABASE))
     work.start()
     deadline = None if seconds is None else time.monotonic() + seconds
-    while deadline is None or time.monotonic() < deadline:
-        work.join(0.2)
-        assert work.is_alive(), f"the workload ended: {work.failure}"
-        assert sluice.running(), f"sluice ended:\n{sluice.log_tail()}"
+    try:
+        while deadline is None or time.monotonic() < deadline:
+            work.join(0.2)
+            assert work.is_alive(), f"the workload ended: {work.failure}"
+            assert sluice.running(), f"sluice ended:\n{sluice.log_tail()}"
+    except KeyboardInterrupt:
+        print("\nended by the user")
+        await_own_stop(sluice)
     work.finish()
+
+
+def await_own_stop(sluice: Sluice) -> None:
+    """A terminal's Ctrl-C reaches sluice as well, and a second signal would end it before it has stopped cleanly."""
+    with contextlib.suppress(AssertionError):
+        sluice.wait_exit(OWN_STOP_SECONDS)
 
 
 def play(pg: ThrowawayPostgres, sluice: Sluice, steps: Steps) -> None:
@@ -170,10 +182,7 @@ def play(pg: ThrowawayPostgres, sluice: Sluice, steps: Steps) -> None:
     audit(steps, pg, sluice)
     print(f"\nEvery step held, in {time.monotonic() - steps.begun:.0f} s.")
     limit = os.environ.get("DEMO_SECONDS")
-    try:
-        go_on(pg, sluice, http, float(limit) if limit else None)
-    except KeyboardInterrupt:
-        print("\nended by the user")
+    go_on(pg, sluice, http, float(limit) if limit else None)
 
 
 def interrupt(*_: object) -> None:
