@@ -8,6 +8,9 @@ namespace sluice::iceberg {
 
 namespace {
 
+constexpr std::string_view kMark = "-deletes-t";
+constexpr std::string_view kEnd = ".parquet";
+
 class Planner {
  public:
   Planner(store::ObjectStore& store, ManifestCache& cache, const DeleteRequest& request)
@@ -63,8 +66,6 @@ class Planner {
 }  // namespace
 
 std::optional<int> DeleteTier(std::string_view location) {
-  constexpr std::string_view kMark = "-deletes-t";
-  constexpr std::string_view kEnd = ".parquet";
   const size_t mark = location.rfind(kMark);
   if (mark == std::string_view::npos || !location.ends_with(kEnd)) return std::nullopt;
   location.remove_prefix(mark + kMark.size());

@@ -115,7 +115,7 @@ class Planner {
 
  private:
   void SortRefs() {
-    if (metadata_.current_snapshot_id) held_.insert(*metadata_.current_snapshot_id);
+    if (const Snapshot* head = metadata_.current_snapshot()) held_.insert(head->id);
     for (const auto& [name, ref] : metadata_.refs) {
       if (IsOurTag(name, ref)) {
         our_tags_[name] = ref.snapshot_id;

@@ -12,7 +12,7 @@
 namespace sluice::iceberg {
 
 struct HistoryPolicy {  // ages in milliseconds
-  int64_t all_ms = 10 * 60'000;
+  int64_t all_ms = int64_t{10} * 60'000;
   int64_t every_minute_ms = int64_t{2} * 3600'000;
   int64_t every_hour_ms = int64_t{3} * 24 * 3600'000;
   int64_t every_day_ms = int64_t{30} * 24 * 3600'000;

@@ -43,8 +43,7 @@ Result<std::optional<Ledger>> ReadLedger(Catalog& catalog, store::ObjectStore& s
                                          const TableIdentifier& name) {
   SLUICE_LET(std::optional<LoadedTable> table, catalog.Load(name));
   if (!table) return std::optional<Ledger>();
-  Ledger ledger;
-  ledger.table = std::move(*table);
+  Ledger ledger{std::move(*table), 0, {}};
   const TableMetadata& metadata = ledger.table.metadata;
   SLUICE_LET(ledger.epoch, ClaimedEpoch(metadata));
   SLUICE_LET(const TableFiles files, ReadTableFiles(store, metadata), "reading the ledger {}",
@@ -74,13 +73,11 @@ Result<PreparedCommit> PrepareLedgerClaim(store::ObjectStore& store, const Table
   claimed.epoch = epoch;
   CommitOptions options;
   options.now_ms = now_ms;
-  LoadedTable table;
-  if (ledger) {
-    table = ledger->table;
-  } else {
-    table = {name, "",
-             NewTableMetadata(MakeUuid(), location, LedgerSchema(), MirrorProperties(), now_ms)};
-  }
+  const LoadedTable table = ledger
+                                ? ledger->table
+                                : LoadedTable{name, "",
+                                              NewTableMetadata(MakeUuid(), location, LedgerSchema(),
+                                                               MirrorProperties(), now_ms)};
   return PrepareCommit(store, table, merge::RowDelta{}, claimed, options);
 }
 

@@ -18,6 +18,8 @@ namespace sluice::iceberg {
 
 namespace {
 
+constexpr auto kMaxId = static_cast<uint64_t>(std::numeric_limits<SnapshotId>::max());
+
 // As Java: the halves of a UUID, exclusive or, positive.
 SnapshotId SnapshotIdFrom(const std::string& uuid, const TableMetadata& metadata) {
   std::string hex = uuid;
@@ -28,10 +30,9 @@ SnapshotId SnapshotIdFrom(const std::string& uuid, const TableMetadata& metadata
   const size_t half = std::min<size_t>(16, hex.size());
   std::from_chars(text, text + half, high, 16);
   std::from_chars(text + half, text + hex.size(), low, 16);
-  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<SnapshotId>::max());
-  auto id = static_cast<SnapshotId>((high ^ low) & kMax);
+  auto id = static_cast<SnapshotId>((high ^ low) & kMaxId);
   while (id == 0 || metadata.FindSnapshot(id) != nullptr) {
-    id = static_cast<SnapshotId>((static_cast<uint64_t>(id) + 1) & kMax);
+    id = static_cast<SnapshotId>((static_cast<uint64_t>(id) + 1) & kMaxId);
   }
   return id;
 }

@@ -3,14 +3,14 @@
 // kept (`extra`), so that reading and writing loses nothing.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "iceberg/json.h"
@@ -23,9 +23,10 @@ struct Field {
   int id = 0;
   std::string name;
   bool required = false;
-  std::shared_ptr<arrow::DataType> type;  // a lake type (change/table_schema.h) or map<string, long>
-  int element_id = 0;                     // of a list; a map's key
-  int value_id = 0;                       // of a map
+  // A lake type (change/table_schema.h) or map<string, long>.
+  std::shared_ptr<arrow::DataType> type;
+  int element_id = 0;  // of a list; a map's key
+  int value_id = 0;    // of a map
   std::string doc;
 };
 
@@ -53,7 +54,7 @@ struct SnapshotRef {
   std::optional<int64_t> max_ref_age_ms = std::nullopt;
 };
 
-struct TableMetadata {
+struct TableMetadata {  // NOLINT(bugprone-exception-escape): moving a Json only asserts
   std::string table_uuid;
   std::string location;
   int64_t last_sequence_number = 0;

@@ -85,8 +85,8 @@ class Applier {
     // A commit with a snapshot takes the snapshot's own time, so that sending it again makes the
     // same bytes.
     if (!added_snapshot_) Touch(now_ms);
-    if (base_ && !replaced_) AppendMetadataLog();
-    return std::move(metadata_);
+    if (base_ && !replaced_) AppendMetadataLog(*base_);
+    return metadata_;
   }
 
  private:
@@ -179,17 +179,14 @@ class Applier {
   }
 
   Status CheckRefs() const {
-    for (const auto& [name, ref] : metadata_.refs) {
-      if (metadata_.FindSnapshot(ref.snapshot_id) == nullptr) {
-        return Conflict(commit_, fmt::format("'{}' names snapshot {}, which is not there", name,
-                                             ref.snapshot_id));
+    for (const auto& ref : metadata_.refs) {
+      if (metadata_.FindSnapshot(ref.second.snapshot_id) == nullptr) {
+        return Conflict(commit_, fmt::format("'{}' names snapshot {}, which is not there",
+                                             ref.first, ref.second.snapshot_id));
       }
     }
-    const auto head = metadata_.current_snapshot_id;
-    if (head && metadata_.FindSnapshot(*head) == nullptr) {
-      return Conflict(commit_, fmt::format("its head {} would be removed", *head));
-    }
-    return {};
+    if (!metadata_.current_snapshot_id || metadata_.current_snapshot() != nullptr) return {};
+    return Conflict(commit_, "its head would be removed");
   }
 
   // Entries before a gap would say that an older snapshot was current when the removed one was
@@ -208,9 +205,9 @@ class Applier {
     metadata_.last_updated_ms = std::max(metadata_.last_updated_ms, now_ms);
   }
 
-  void AppendMetadataLog() {
+  void AppendMetadataLog(const LoadedTable& base) {
     auto& log = metadata_.metadata_log;
-    log.push_back({base_->metadata.last_updated_ms, base_->metadata_location});
+    log.push_back({base.metadata.last_updated_ms, base.metadata_location});
     const size_t max = PreviousVersionsMax();
     if (log.size() > max) log.erase(log.begin(), log.end() - static_cast<std::ptrdiff_t>(max));
   }

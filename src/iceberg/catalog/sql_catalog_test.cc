@@ -310,6 +310,20 @@ TEST_F(SqlCatalogTest, DeletesMetadataFilesThatLeaveTheLogIfTheTableSaysSo) {
   EXPECT_EQ(MetadataFiles(), 3U);
 }
 
+TEST_F(SqlCatalogTest, AReplacedTableStartsItsOwnMetadata) {
+  const auto catalog = Open();
+  ASSERT_TRUE(CommitOne(*catalog, Creation(kOrders, "c1")));
+  ASSERT_TRUE(CommitOne(*catalog, Change(Load(*catalog, kOrders), "c2", {})));
+  TableCommit replacing = Creation(kOrders, "c3");
+  std::get<CreateTable>(replacing.updates[0]).metadata.location += "-2";
+  replacing.requirements = {AssertTableUuid{"uuid-c1"}};
+  ASSERT_TRUE(CommitOne(*catalog, replacing));
+  const LoadedTable now = Load(*catalog, kOrders);
+  EXPECT_EQ(now.metadata.table_uuid, "uuid-c3");
+  EXPECT_TRUE(now.metadata_location.ends_with("-2/metadata/00000-c3.metadata.json"));
+  EXPECT_EQ(CommitOne(*catalog, replacing).error().kind(), ErrorKind::kConflict);
+}
+
 TEST_F(SqlCatalogTest, WhatIsNoCatalogIsRefusedWithAWayOut) {
   std::filesystem::create_directories(folder_ + "/catalogs");
   std::ofstream(path_) << "this is a text file, and long enough to have a header of its own, or so "
