@@ -20,7 +20,8 @@ std::shared_ptr<arrow::Schema> AllNullable(const arrow::Schema& schema) {
 
 bool ChangeBatch::IsUnsent(int64_t row, int column) const {
   if (unsent == nullptr) return false;
-  return arrow::bit_util::GetBit(unsent->data(), row * rows->num_columns() + column);
+  const int64_t bit = row * rows->num_columns() + column;
+  return arrow::bit_util::GetBit(unsent->data(), static_cast<uint64_t>(bit));
 }
 
 int64_t ChangeBatch::MemoryBytes() const {
