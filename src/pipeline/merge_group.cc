@@ -62,7 +62,7 @@ Status MergeGroup::Take(bus::Record& record, std::vector<TableFault>& faults) {
     return TakeBatch(*batch, faults);
   } else if (const auto* stop = std::get_if<TableStop>(&record)) {
     if (Find(stop->table) != nullptr) {
-      faults.push_back({stop->table, stop->reason, stop->hint, true});
+      faults.push_back({stop->table, stop->reason, stop->hint, true, window_cut_});
     }
   }
   return {};
@@ -79,7 +79,7 @@ Status MergeGroup::TakeBatch(const ChangeBatch& batch, std::vector<TableFault>& 
   const Status applied = table->Apply(batch);
   if (applied) return {};
   if (!IsTheTables(applied.error().kind())) return applied.error();
-  faults.push_back({batch.table, applied.error().message(), applied.error().hint(), false});
+  faults.push_back({batch.table, applied.error().message(), applied.error().hint()});
   return {};
 }
 

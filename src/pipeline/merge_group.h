@@ -20,9 +20,10 @@ namespace sluice::pipeline {
 struct TableFault {
   TableId table;
   std::string reason;
-  std::string hint;
+  std::string hint = {};
   // The stream itself ends here for this table: what precedes the window's cut is still good.
   bool stopped_by_stream = false;
+  Cut before = {};  // the last cut before that end
 };
 
 class MergeGroup {

@@ -174,9 +174,9 @@ Status MergeLoop::HandleFault(MergeGroup& group, const TableFault& fault) {
   if (table == nullptr) return {};
   const ChosenTable chosen = table->chosen();
   if (fault.stopped_by_stream && !table->first_commit_due() &&
-      group.window_cut().lsn > table->position().lsn) {
+      fault.before.lsn > table->position().lsn) {
     SLUICE_TRY(table->Abandon());
-    ReplayThenFail(std::move(table), fault, group.window_cut());
+    ReplayThenFail(std::move(table), fault, fault.before);
     return {};
   }
   static_cast<void>(table->Abandon());

@@ -33,4 +33,4 @@ def assert_metadata(sluice: Sluice) -> None:
 
 
 def states(sluice: Sluice) -> dict[str, str]:
-    return {table["name"]: table["state"] for table in sluice.json("status")["tables"]}
+    return {table["name"]: table["state"] for table in sluice.json("status").get("tables", [])}

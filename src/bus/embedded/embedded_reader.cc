@@ -62,6 +62,7 @@ class Reader final : public BusReader {
       case RecordKind::kCarriedSchema:
         return cursor_.in_first_segment();
       case RecordKind::kResume:
+      case RecordKind::kStop:
         return head.lsn >= after_;
       case RecordKind::kDurable:
         break;

@@ -190,6 +190,7 @@ Result<EncodedRecord> Writer::Encode(const Record& record) const {
   if (const auto* schema = std::get_if<TableSchema>(&record)) {
     return EncodeSchema(*schema, durable_.lsn);
   }
+  if (const auto* stop = std::get_if<TableStop>(&record)) return EncodeStop(*stop, durable_.lsn);
   return MakeError(ErrorKind::kInternal, "cuts and resumes are not appended as records");
 }
 

@@ -2,6 +2,8 @@
 
 #include <arrow/buffer.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/byte_reader.h"
 
 namespace sluice::bus {
@@ -39,6 +41,16 @@ Result<Record> DecodeSchema(std::string_view prelude, std::string_view body) {
   SLUICE_LET(TableSchema schema, TableSchemaFromJson(body));
   if (schema.id != table) return BadRecord("its head names another table");
   return Record(std::move(schema));
+}
+
+Result<Record> DecodeStop(std::string_view prelude, std::string_view body) {
+  SLUICE_LET(const TableId table, ParseSchemaPrelude(prelude));
+  const nlohmann::json words = nlohmann::json::parse(body, nullptr, false);
+  if (!words.is_object() || !words.value("reason", nlohmann::json()).is_string() ||
+      !words.value("hint", nlohmann::json()).is_string()) {
+    return BadRecord("a stop without its words");
+  }
+  return Record(TableStop{table, words["reason"], words["hint"]});
 }
 
 Result<Record> DecodeResume(Lsn lsn, std::string_view prelude) {
@@ -92,6 +104,14 @@ EncodedRecord EncodeCarried(TableId table, std::string json, Lsn base) {
           .lsn = base,
           .prelude = TablePrelude(table),
           .body = arrow::Buffer::FromString(std::move(json))};
+}
+
+EncodedRecord EncodeStop(const TableStop& stop, Lsn after) {
+  const nlohmann::json words = {{"reason", stop.reason}, {"hint", stop.hint}};
+  return {.kind = RecordKind::kStop,
+          .lsn = after,
+          .prelude = TablePrelude(stop.table),
+          .body = arrow::Buffer::FromString(words.dump())};
 }
 
 EncodedRecord EncodeCut(Cut cut) {
@@ -152,6 +172,8 @@ Result<Record> DecodeRecord(RecordKind kind, Lsn lsn, std::string_view prelude, 
     case RecordKind::kSchema:
     case RecordKind::kCarriedSchema:
       return DecodeSchema(prelude, body);
+    case RecordKind::kStop:
+      return DecodeStop(prelude, body);
     case RecordKind::kResume:
       return DecodeResume(lsn, prelude);
     case RecordKind::kCut: {

@@ -28,6 +28,7 @@ Result<EncodedRecord> EncodeBatch(const ChangeBatch& batch);
 EncodedRecord EncodeSchema(const TableSchema& schema, Lsn after);
 // A schema's record again, as it stands at the head of a later segment.
 EncodedRecord EncodeCarried(TableId table, std::string json, Lsn base);
+EncodedRecord EncodeStop(const TableStop& stop, Lsn after);
 EncodedRecord EncodeCut(Cut cut);
 EncodedRecord EncodeDurable(Lsn cut);
 EncodedRecord EncodeResume(Resume resume);

@@ -54,6 +54,7 @@ class Walk {
         any_proof_ = true;
         break;
       case RecordKind::kBatch:
+      case RecordKind::kStop:
         break;
     }
     return {};

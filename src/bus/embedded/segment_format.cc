@@ -124,7 +124,7 @@ std::optional<RecordHead> ParseHead(std::string_view bytes) {
   out.body_checksum = reader.U64Little();
   out.checksum = reader.U64Little();
   const bool known = kind >= static_cast<uint32_t>(RecordKind::kBatch) &&
-                     kind <= static_cast<uint32_t>(RecordKind::kResume);
+                     kind <= static_cast<uint32_t>(RecordKind::kStop);
   if (!reader.ok() || !known || out.prelude_bytes > kPreludeBytesMax ||
       out.body_bytes > kBodyBytesMax) {
     return std::nullopt;

@@ -37,6 +37,7 @@ enum class RecordKind : uint32_t {
   kCut = 4,
   kDurable = 5,
   kResume = 6,
+  kStop = 7,
 };
 
 // What the head, without prelude and body, says.
