@@ -6,7 +6,10 @@ namespace sluice {
 namespace {
 
 TEST(ByteReader, ReadsNetworkOrder) {
-  ByteReader in(std::string_view("\x01\x02\x03\xff\xff\xff\xfe" "ab\0z", 11));
+  ByteReader in(
+      std::string_view("\x01\x02\x03\xff\xff\xff\xfe"
+                       "ab\0z",
+                       11));
   EXPECT_EQ(in.U8(), 1);
   EXPECT_EQ(in.U16(), 0x0203);
   EXPECT_EQ(in.I32(), -2);

@@ -94,31 +94,31 @@ void AddContext(Error& error, fmt::format_string<Args...> format, Args&&... args
 
 // SLUICE_TRY(expr) or SLUICE_TRY(expr, "doing {}", x): leaves with the error; the words are
 // formatted only then.
-#define SLUICE_TRY(expr, ...)                                                 \
-  do {                                                                        \
-    auto sluice_status = (expr);                                              \
-    if (!sluice_status) {                                                     \
+#define SLUICE_TRY(expr, ...)                                                           \
+  do {                                                                                  \
+    auto sluice_status = (expr);                                                        \
+    if (!sluice_status) {                                                               \
       ::sluice::internal::AddContext(sluice_status.error() __VA_OPT__(, ) __VA_ARGS__); \
-      return std::move(sluice_status).error();                                \
-    }                                                                         \
+      return std::move(sluice_status).error();                                          \
+    }                                                                                   \
   } while (false)
 
 // SLUICE_LET(auto x, expr, "doing {}", y): declares or assigns x from a Result, or leaves.
 #define SLUICE_LET(lhs, expr, ...) \
   SLUICE_LET_INNER(SLUICE_CONCAT(sluice_result_, __LINE__), lhs, expr __VA_OPT__(, ) __VA_ARGS__)
-#define SLUICE_LET_INNER(result, lhs, expr, ...)                            \
-  auto result = (expr);                                                     \
-  if (!result) {                                                            \
+#define SLUICE_LET_INNER(result, lhs, expr, ...)                               \
+  auto result = (expr);                                                        \
+  if (!result) {                                                               \
     ::sluice::internal::AddContext(result.error() __VA_OPT__(, ) __VA_ARGS__); \
-    return std::move(result).error();                                       \
-  }                                                                         \
+    return std::move(result).error();                                          \
+  }                                                                            \
   lhs = std::move(*result)
 
 // An invariant, checked in release too: a wrong merge is worse than a restart.
-#define SLUICE_CHECK(condition, ...)                                                       \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      ::sluice::internal::CheckFailed(__FILE__, __LINE__, #condition,                      \
-                                      ::fmt::format("" __VA_OPT__(" ") __VA_ARGS__));      \
-    }                                                                                      \
+#define SLUICE_CHECK(condition, ...)                                                  \
+  do {                                                                                \
+    if (!(condition)) {                                                               \
+      ::sluice::internal::CheckFailed(__FILE__, __LINE__, #condition,                 \
+                                      ::fmt::format("" __VA_OPT__(" ") __VA_ARGS__)); \
+    }                                                                                 \
   } while (false)

@@ -3,13 +3,13 @@
 // one folder. Immutable once built.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "change/lsn.h"
@@ -57,8 +57,8 @@ struct ChangeBatch {
   int64_t MemoryBytes() const;
 };
 
-// The table's changes cannot be carried on from here: its shape changed, or a value does not fit its
-// lake type. The table stays at a cut before this record and fails with these words.
+// The table's changes cannot be carried on from here: its shape changed, or a value does not fit
+// its lake type. The table stays at a cut before this record and fails with these words.
 struct TableStop {
   TableId table;
   std::string reason;

@@ -70,7 +70,7 @@ std::string LakeTypeName(const arrow::DataType& type) {
       return "time";
     case arrow::Type::TIMESTAMP:
       return static_cast<const arrow::TimestampType&>(type).timezone().empty() ? "timestamp"
-                                                                                : "timestamptz";
+                                                                               : "timestamptz";
     case arrow::Type::STRING:
       return "string";
     case arrow::Type::BINARY:

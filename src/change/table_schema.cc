@@ -18,10 +18,14 @@ bool SameColumn(const Column& a, const Column& b) {
 }
 
 Json ToJsonObject(const Column& column) {
-  return {{"attnum", column.attnum},     {"name", column.name},
-          {"type_oid", column.type_oid}, {"typmod", column.typmod},
-          {"type", column.type_text},    {"not_null", column.not_null},
-          {"key", column.key},           {"comment", column.comment},
+  return {{"attnum", column.attnum},
+          {"name", column.name},
+          {"type_oid", column.type_oid},
+          {"typmod", column.typmod},
+          {"type", column.type_text},
+          {"not_null", column.not_null},
+          {"key", column.key},
+          {"comment", column.comment},
           {"lake_type", LakeTypeName(*column.lake_type)}};
 }
 

@@ -6,12 +6,12 @@
 //   fixed_size_binary(16) (a uuid, and nothing else), list<any of these>
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 

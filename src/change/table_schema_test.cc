@@ -58,7 +58,8 @@ TEST(LakeType, NamesAreRead) {
     EXPECT_EQ(LakeTypeName(*ParseLakeType(name).value()), name);
   }
   EXPECT_EQ(LakeTypeName(*ParseLakeType("decimal(9,2)").value()), "decimal(9, 2)");
-  for (const char* name : {"", "decimal(39, 0)", "decimal(5, 6)", "varchar", "list<>", "list<int"}) {
+  for (const char* name :
+       {"", "decimal(39, 0)", "decimal(5, 6)", "varchar", "list<>", "list<int"}) {
     EXPECT_EQ(ParseLakeType(name).error().kind(), ErrorKind::kConfig) << name;
   }
 }

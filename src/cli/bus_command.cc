@@ -13,10 +13,10 @@ constexpr size_t kPollBytes = 4 << 20;
 Json ToJson(const ChangeBatch& batch) {
   std::array<int64_t, 4> counts{};
   for (const Op op : batch.operations) ++counts.at(static_cast<size_t>(op));
-  Json out = {{"kind", "changes"},       {"table_oid", batch.table.oid},
+  Json out = {{"kind", "changes"},         {"table_oid", batch.table.oid},
               {"rows", batch.row_count()}, {"transactions", batch.runs.size()},
-              {"inserts", counts[0]},    {"updates", counts[1]},
-              {"deletes", counts[2]},    {"truncates", counts[3]}};
+              {"inserts", counts[0]},      {"updates", counts[1]},
+              {"deletes", counts[2]},      {"truncates", counts[3]}};
   if (!batch.runs.empty()) {
     out["first_end_lsn"] = ToString(batch.runs.front().end_lsn);
     out["last_end_lsn"] = ToString(batch.runs.back().end_lsn);
@@ -30,7 +30,8 @@ Json ToJson(const bus::Record& record) {
     return {{"kind", "cut"}, {"lsn", ToString(cut->lsn)}};
   }
   if (const auto* schema = std::get_if<TableSchema>(&record)) {
-    return {{"kind", "schema"}, {"table", schema->QualifiedName()},
+    return {{"kind", "schema"},
+            {"table", schema->QualifiedName()},
             {"columns", schema->columns.size()}};
   }
   if (const auto* stop = std::get_if<TableStop>(&record)) {
@@ -44,8 +45,7 @@ Json ToJson(const bus::Record& record) {
 
 int BusInfo(const Context& context) {
   SLUICE_CLI_LET(const Config config, context.Load());
-  SLUICE_CLI_LET(const bus::BusInfo info,
-                 bus::ReadBusInfo(LocalFileSystem(), config.options.bus));
+  SLUICE_CLI_LET(const bus::BusInfo info, bus::ReadBusInfo(LocalFileSystem(), config.options.bus));
   if (context.json) {
     PrintJson({{"path", config.options.bus.folder},
                {"first_lsn", ToString(info.first_lsn)},
@@ -64,10 +64,8 @@ int BusInfo(const Context& context) {
 
 int BusDump(const Context& context, int64_t records_max) {
   SLUICE_CLI_LET(const Config config, context.Load());
-  SLUICE_CLI_LET(const bus::BusInfo info,
-                 bus::ReadBusInfo(LocalFileSystem(), config.options.bus));
-  SLUICE_CLI_LET(const auto reader,
-                 bus::OpenEmbeddedReader(LocalFileSystem(), config.options.bus));
+  SLUICE_CLI_LET(const bus::BusInfo info, bus::ReadBusInfo(LocalFileSystem(), config.options.bus));
+  SLUICE_CLI_LET(const auto reader, bus::OpenEmbeddedReader(LocalFileSystem(), config.options.bus));
   SLUICE_CLI_LET(const Lsn held, reader->Seek(0, info.first_lsn));
   static_cast<void>(held);
   for (int64_t shown = 0; shown < records_max;) {

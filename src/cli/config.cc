@@ -15,8 +15,7 @@ using pipeline::TableOptions;
 
 // Paths are relative to the configuration file.
 std::string Absolute(const std::string& path, const std::string& config_file) {
-  return std::filesystem::weakly_canonical(
-             std::filesystem::path(config_file).parent_path() / path)
+  return std::filesystem::weakly_canonical(std::filesystem::path(config_file).parent_path() / path)
       .string();
 }
 
@@ -79,8 +78,8 @@ Status ReadColumns(Section section, postgres::ColumnChoice& out) {
     for (const auto& entry : types) {
       const std::string column = entry.first.Scalar();
       if (!entry.second.IsScalar()) return section.Wrong("types", "must be column: type pairs");
-      SLUICE_LET(out.types[column], ParseLakeType(entry.second.Scalar()), "line {}: columns.types.{}",
-                 entry.second.Mark().line + 1, column);
+      SLUICE_LET(out.types[column], ParseLakeType(entry.second.Scalar()),
+                 "line {}: columns.types.{}", entry.second.Mark().line + 1, column);
     }
   }
   return section.NoOthers();
@@ -110,8 +109,8 @@ Result<pipeline::TableRule> ReadRule(const YAML::Node& node, const TableOptions&
   out.options = defaults;
   const bool include = section.Has("include");
   if (include == section.Has("exclude")) {
-    return MakeError(ErrorKind::kConfig, "line {}: a rule has either include: or exclude:",
-                     out.line);
+    return MakeError(ErrorKind::kConfig,
+                     "line {}: a rule has either include: or exclude:", out.line);
   }
   out.include = include;
   SLUICE_LET(out.pattern, section.Text(include ? "include" : "exclude", ""));

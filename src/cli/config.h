@@ -13,8 +13,8 @@ namespace sluice::cli {
 
 // One effective value and where it came from, for `sluice config`.
 struct Setting {
-  std::string key;    // "source.slot"
-  std::string value;  // masked where it is a secret
+  std::string key;     // "source.slot"
+  std::string value;   // masked where it is a secret
   std::string origin;  // "default" or "line 7"
 };
 

@@ -29,8 +29,9 @@ TEST(Config, AMinimalFileHasDefaultsAndPathsBesideIt) {
 TEST(Config, SecretsAreMasked) {
   setenv("SLUICE_TEST_PASSWORD", "geheim", 1);
   const Config config =
-      Parse("pipeline: shop\nsource: { url: 'postgres://u:geheim@h/d?password=geheim', "
-            "password: '${SLUICE_TEST_PASSWORD}' }\n")
+      Parse(
+          "pipeline: shop\nsource: { url: 'postgres://u:geheim@h/d?password=geheim', "
+          "password: '${SLUICE_TEST_PASSWORD}' }\n")
           .value();
   EXPECT_EQ(config.options.source.password, "geheim");
   for (const Setting& setting : config.settings) {
@@ -63,11 +64,10 @@ TEST(Config, ATypoNamesTheNearestKeyAndTheLine) {
 }
 
 TEST(Config, WhatThisVersionDoesNotHaveIsRefusedByName) {
-  for (const char* text :
-       {"defaults: { format_version: 3 }", "defaults: { mode: history }",
-        "defaults: { metadata_columns: true }", "bus: { type: kafka }",
-        "lake: { warehouse: 's3://b/p' }", "lake: { catalog: { type: rest } }",
-        "tables: [ { include: a.b, partition_by: [x] } ]"}) {
+  for (const char* text : {"defaults: { format_version: 3 }", "defaults: { mode: history }",
+                           "defaults: { metadata_columns: true }", "bus: { type: kafka }",
+                           "lake: { warehouse: 's3://b/p' }", "lake: { catalog: { type: rest } }",
+                           "tables: [ { include: a.b, partition_by: [x] } ]"}) {
     EXPECT_NE(Refused(std::string(kMinimal) + text).message().find("this version"),
               std::string::npos)
         << text;
@@ -78,7 +78,8 @@ TEST(Config, ContradictionsAndNonsenseAreRefused) {
   for (const char* text :
        {"bus: { path: ./state/bus }", "memory: 1MiB", "memory: lots", "copy: { workers: 0 }",
         "tables: [ { include: a.b, exclude: c.d } ]", "tables: [ {} ]", "tables: nonsense",
-        "defaults: { freshness: 10 }", "source: 1", "x: [", "tables: [{include: a.b, columns: "
+        "defaults: { freshness: 10 }", "source: 1", "x: [",
+        "tables: [{include: a.b, columns: "
         "{types: {c: varchar}}}]"}) {
     EXPECT_EQ(Refused(std::string(kMinimal) + text).kind(), ErrorKind::kConfig) << text;
   }

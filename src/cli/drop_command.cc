@@ -87,8 +87,9 @@ int Drop(const Context& context, const DropOptions& options) {
   SLUICE_CLI_LET(const Config config, context.Load());
   if (!context.json) Preview(config, options);
   if (!Confirmed(context, options)) {
-    return Fail(context, MakeError(ErrorKind::kConfig, "nothing was dropped")
-                             .WithHint("answer yes, or give --yes"));
+    return Fail(
+        context,
+        MakeError(ErrorKind::kConfig, "nothing was dropped").WithHint("answer yes, or give --yes"));
   }
   const Status dropped = DropAll(config, options);
   if (!dropped) return Fail(context, dropped.error());

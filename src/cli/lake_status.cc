@@ -36,12 +36,13 @@ TableStatus StatusOf(const LoadedTable& table, const Config& config) {
   out.name = schema ? schema->QualifiedName() : table.identifier.ToString();
   out.iceberg = table.identifier.ToString();
   out.metadata_location = table.metadata_location;
-  out.state = pipeline::ParseTableState(Property(table, "sluice.state")).value_or(TableState::kLive);
+  out.state =
+      pipeline::ParseTableState(Property(table, "sluice.state")).value_or(TableState::kLive);
   if (Property(table, "sluice.state") == "resync") out.state = TableState::kPlanned;
   out.reason = Property(table, "sluice.reason");
   out.hint = Property(table, "sluice.hint");
-  const auto marks = iceberg::FindMarks(table.metadata, Property(table, "sluice.source"),
-                                        config.options.name);
+  const auto marks =
+      iceberg::FindMarks(table.metadata, Property(table, "sluice.source"), config.options.name);
   if (marks && *marks) out.cut = (*marks)->marks.cut;
   if (const iceberg::Snapshot* head = table.metadata.current_snapshot()) {
     out.snapshot_id = head->id;
@@ -122,9 +123,8 @@ Status MarkTable(const Config& config, const std::string& table, const std::stri
         mirror.table.identifier,
         MakeUuid(),
         {iceberg::AssertTableUuid{mirror.table.metadata.table_uuid}},
-        {iceberg::SetProperties{{{"sluice.state", StateFor(order)},
-                                 {"sluice.reason", ""},
-                                 {"sluice.hint", ""}}}}};
+        {iceberg::SetProperties{
+            {{"sluice.state", StateFor(order)}, {"sluice.reason", ""}, {"sluice.hint", ""}}}}};
     return catalog->Commit({&commit, 1});
   }
   return MakeError(ErrorKind::kConfig, "this pipeline's lake has no table {}", table)

@@ -51,9 +51,8 @@ void AddTables(CLI::App& app, Arguments& a) {
       {"resume", "go on with paused tables"}};
   for (const auto& [name, what] : orders) {
     const std::string order = name;
-    CLI::App* one = Command(*tables, a, order, what, [&a, order] {
-      return OrderTables(a.context, order, a.names, a.all);
-    });
+    CLI::App* one = Command(*tables, a, order, what,
+                            [&a, order] { return OrderTables(a.context, order, a.names, a.all); });
     one->add_option("NAME", a.names, "tables as `tables list` shows them");
     one->add_flag("--all", a.all, "every table");
   }
@@ -64,9 +63,9 @@ void AddBus(CLI::App& app, Arguments& a) {
   bus->require_subcommand(1);
   bus->fallthrough();
   Command(*bus, a, "info", "range, size and room", [&a] { return BusInfo(a.context); });
-  Command(*bus, a, "dump", "its records, one JSON object a line, without row values",
-          [&a] { return BusDump(a.context, a.records); })
-      ->add_option("--records", a.records, "at most so many");
+  Command(*bus, a, "dump", "its records, one JSON object a line, without row values", [&a] {
+    return BusDump(a.context, a.records);
+  })->add_option("--records", a.records, "at most so many");
 }
 
 void AddCommands(CLI::App& app, Arguments& a) {
@@ -79,15 +78,16 @@ void AddCommands(CLI::App& app, Arguments& a) {
           [&a] { return Check(a.context); });
   Command(app, a, "plan", "what `run` will make, copy and refuse",
           [&a] { return Plan(a.context); });
-  Command(app, a, "run", "copy what is new, then follow", [&a] { return Run(a.context, a.once); })
-      ->add_flag("--once", a.once, "stop when the lake holds all that was committed at the start");
+  Command(app, a, "run", "copy what is new, then follow", [&a] {
+    return Run(a.context, a.once);
+  })->add_flag("--once", a.once, "stop when the lake holds all that was committed at the start");
   CLI::App* wait = Command(app, a, "wait", "until the lake holds everything committed before",
                            [&a] { return Wait(a.context, a.wait); });
   wait->add_option("--lsn", a.wait.lsn, "up to here instead of now");
   wait->add_option("--timeout", a.wait.timeout, "give up after this (exit code 4)");
-  Command(app, a, "status", "tables, lag, source and bus",
-          [&a] { return ShowStatus(a.context, a.watch); })
-      ->add_flag("--watch", a.watch, "again every second");
+  Command(app, a, "status", "tables, lag, source and bus", [&a] {
+    return ShowStatus(a.context, a.watch);
+  })->add_flag("--watch", a.watch, "again every second");
   CLI::App* query = Command(app, a, "query", "a snippet that reads a table with an engine",
                             [&a] { return Query(a.context, a.table, a.engine); });
   query->add_option("TABLE", a.table, "source or lake name")->required();
@@ -106,9 +106,11 @@ void AddCommands(CLI::App& app, Arguments& a) {
 
 // Commands and options of interface.md that this version does not have.
 bool NotInThisVersion(int argc, char** argv) {
-  const std::vector<std::pair<std::string, std::string>> absent = {
-      {"maintain", ""}, {"quarantine", ""}, {"tables", "add"}, {"tables", "remove"},
-      {"bus", "replay"}};
+  const std::vector<std::pair<std::string, std::string>> absent = {{"maintain", ""},
+                                                                   {"quarantine", ""},
+                                                                   {"tables", "add"},
+                                                                   {"tables", "remove"},
+                                                                   {"bus", "replay"}};
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string second = argc > 2 ? argv[2] : "";
   for (const auto& [command, order] : absent) {
@@ -127,8 +129,9 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   arguments.context.config_path = DefaultConfig();
   app.require_subcommand(1);
-  app.add_option("-c,--config", arguments.context.config_path, "default $SLUICE_CONFIG, then "
-                                                               "./sluice.yaml");
+  app.add_option("-c,--config", arguments.context.config_path,
+                 "default $SLUICE_CONFIG, then "
+                 "./sluice.yaml");
   app.add_flag("--json", arguments.context.json, "for programs");
   app.add_option("--log-format", arguments.log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));

@@ -112,17 +112,18 @@ void PrintTablePlan(const Json& table) {
     Print(fmt::format("  left out: {}: {}\n", column.at("name").get<std::string>(),
                       column.at("why").get<std::string>()));
   }
-  for (const Json& note : table.at("notes")) Print(fmt::format("  note: {}\n", note.get<std::string>()));
+  for (const Json& note : table.at("notes"))
+    Print(fmt::format("  note: {}\n", note.get<std::string>()));
 }
 
 void PrintPlan(const Json& plan) {
   const Json& slot = plan.at("slot");
-  Print(fmt::format("`sluice run` will\n  {} replication slot {}\n  use publication {}\n  mirror {} "
-                    "tables, {} to copy, into {}\n",
-                    slot.at("create").get<bool>() ? "make" : "use",
-                    slot.at("name").get<std::string>(), plan.at("publication").get<std::string>(),
-                    plan.at("tables").size(), FormatBytes(plan.at("bytes")),
-                    plan.at("warehouse").get<std::string>()));
+  Print(fmt::format(
+      "`sluice run` will\n  {} replication slot {}\n  use publication {}\n  mirror {} "
+      "tables, {} to copy, into {}\n",
+      slot.at("create").get<bool>() ? "make" : "use", slot.at("name").get<std::string>(),
+      plan.at("publication").get<std::string>(), plan.at("tables").size(),
+      FormatBytes(plan.at("bytes")), plan.at("warehouse").get<std::string>()));
   Print("  Spark, Trino, DuckDB, PyIceberg, Athena and Snowflake can read every table (v2)\n");
   for (const Json& table : plan.at("tables")) PrintTablePlan(table);
   for (const Json& table : plan.at("refused")) {
@@ -157,7 +158,8 @@ std::string WithoutPassword(const std::string& url, bool& had_one) {
 std::string InitialConfig(const std::string& url, const SourceView& source) {
   bool had_password = false;
   std::string out =
-      "# What sluice mirrors from where to where. `sluice check` and `sluice plan` read this file.\n"
+      "# What sluice mirrors from where to where. `sluice check` and `sluice plan` read this "
+      "file.\n"
       "pipeline: main                        # names the slot, publication, state and marks\n"
       "source:\n"
       "  url: " +
@@ -170,8 +172,8 @@ std::string InitialConfig(const std::string& url, const SourceView& source) {
                                    [](const auto& column) { return column.key; });
     const std::string name = QuoteIdentifier(table.schema_name) + "." + QuoteIdentifier(table.name);
     out += fmt::format("  {}- include: {}  # about {} rows, {}{}\n", keyed ? "" : "# ",
-                       YamlQuote(name), FormatCount(table.row_estimate),
-                       FormatBytes(table.bytes), keyed ? "" : "; no key: only inserts would arrive");
+                       YamlQuote(name), FormatCount(table.row_estimate), FormatBytes(table.bytes),
+                       keyed ? "" : "; no key: only inserts would arrive");
   }
   out +=
       "defaults:\n"
@@ -214,8 +216,8 @@ Result<std::vector<postgres::CheckLine>> CheckChosenTables(const Config& config)
     published.push_back({chosen.source.oid, chosen.source.schema_name, chosen.source.name,
                          chosen.mirror.append_only});
   }
-  SLUICE_LET(auto lines, postgres::CheckTables(*connection, config.options.publication, tables,
-                                               published));
+  SLUICE_LET(auto lines,
+             postgres::CheckTables(*connection, config.options.publication, tables, published));
   for (const pipeline::RefusedTable& table : choice.refused) {
     lines.push_back({postgres::CheckLine::Outcome::kFail, table.name, table.reason, table.hint});
   }
@@ -253,8 +255,8 @@ int Plan(const Context& context) {
   SLUICE_CLI_LET(const auto identity, postgres::IdentifySource(*connection));
   SLUICE_CLI_LET(const auto tables, postgres::ListTables(*connection));
   SLUICE_CLI_LET(const auto slot, postgres::FindSlot(*connection, config.options.slot));
-  SLUICE_CLI_LET(const TableChoice choice, pipeline::ChooseTables(tables, config.options,
-                                                                  identity.server_version));
+  SLUICE_CLI_LET(const TableChoice choice,
+                 pipeline::ChooseTables(tables, config.options, identity.server_version));
   const Json plan = PlanToJson(config, choice, slot.has_value());
   if (context.json) {
     PrintJson(plan);
@@ -280,8 +282,9 @@ int Init(const Context& context, const InitOptions& options) {
   if (context.json) {
     PrintJson({{"file", path}, {"tables", source.tables.size()}});
   } else {
-    Print(fmt::format("wrote {} with {} tables; next: `sluice check`, `sluice plan`, `sluice run`\n",
-                      path, source.tables.size()));
+    Print(
+        fmt::format("wrote {} with {} tables; next: `sluice check`, `sluice plan`, `sluice run`\n",
+                    path, source.tables.size()));
   }
   return static_cast<int>(Exit::kDone);
 }

@@ -44,8 +44,7 @@ std::string ProgressLine(const pipeline::PipelineStatus& status, double seconds)
                                                   static_cast<double>(totals.expected);
   const int filled = std::min(static_cast<int>(share * kWidth), kWidth);
   const double rate = seconds > 0 ? static_cast<double>(totals.rows) / seconds : 0;
-  const double left =
-      rate > 0 ? static_cast<double>(totals.expected - totals.rows) / rate : 0;
+  const double left = rate > 0 ? static_cast<double>(totals.expected - totals.rows) / rate : 0;
   return fmt::format("copying {} of {} tables  [{}{}]  {} of ~{} rows  {}  {} rows/s  {} left",
                      totals.copying, totals.tables, std::string(static_cast<size_t>(filled), '#'),
                      std::string(static_cast<size_t>(kWidth - filled), '.'),

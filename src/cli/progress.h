@@ -1,5 +1,5 @@
-// The copy's progress: on a terminal a bar that is redrawn, elsewhere a log line now and then. Rows,
-// bytes, rate and the time left.
+// The copy's progress: on a terminal a bar that is redrawn, elsewhere a log line now and then.
+// Rows, bytes, rate and the time left.
 #pragma once
 
 #include <thread>

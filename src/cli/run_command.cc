@@ -56,11 +56,10 @@ int Run(const Context& context, bool once) {
   SLUICE_CLI_LET(const Config config, context.Load());
   const SignalStop stop;  // before any other thread, so that all inherit the mask
   SLUICE_CLI_LET(const auto supervisor, pipeline::Supervisor::Open(config.options));
-  SLUICE_CLI_LET(const auto server, service::Server::Start(*supervisor, config.options.http,
-                                                           ControlSocket(config)));
+  SLUICE_CLI_LET(const auto server,
+                 service::Server::Start(*supervisor, config.options.http, ControlSocket(config)));
   const CopyProgressBar progress(*supervisor, !context.json && isatty(STDERR_FILENO) == 1);
-  const Status ended =
-      once ? supervisor->RunOnce(stop.token()) : supervisor->Run(stop.token());
+  const Status ended = once ? supervisor->RunOnce(stop.token()) : supervisor->Run(stop.token());
   if (!ended) return Fail(context, ended.error());
   return static_cast<int>(Exit::kDone);
 }

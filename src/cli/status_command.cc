@@ -34,18 +34,16 @@ void PrintStatus(const Json& status, bool running) {
   Print(fmt::format("pipeline {}: {}\n", status.at("pipeline").get<std::string>(),
                     running ? "running" : "not running (read from the lake)"));
   if (running) {
-    Print(fmt::format("source   {} slot {}: {}, WAL {}, confirmed {}, keeps {}\n",
-                      source.at("database").get<std::string>(),
-                      source.at("slot").get<std::string>(),
-                      source.at("connected").get<bool>()
-                          ? "connected"
-                          : "NOT connected: " + source.at("problem").get<std::string>(),
-                      source.at("wal_lsn").get<std::string>(),
-                      source.at("confirmed_lsn").get<std::string>(),
-                      FormatBytes(source.at("retained_bytes"))));
+    Print(fmt::format(
+        "source   {} slot {}: {}, WAL {}, confirmed {}, keeps {}\n",
+        source.at("database").get<std::string>(), source.at("slot").get<std::string>(),
+        source.at("connected").get<bool>()
+            ? "connected"
+            : "NOT connected: " + source.at("problem").get<std::string>(),
+        source.at("wal_lsn").get<std::string>(), source.at("confirmed_lsn").get<std::string>(),
+        FormatBytes(source.at("retained_bytes"))));
     Print(fmt::format("bus      {} from {} to {}, {} free{}\n", FormatBytes(bus.at("bytes")),
-                      bus.at("first_lsn").get<std::string>(),
-                      bus.at("last_lsn").get<std::string>(),
+                      bus.at("first_lsn").get<std::string>(), bus.at("last_lsn").get<std::string>(),
                       FormatBytes(bus.at("disk_free_bytes")),
                       bus.at("full").get<bool>() ? ", FULL: capture waits" : ""));
   }
@@ -146,8 +144,9 @@ int OrderTables(const Context& context, const std::string& order,
   }
   for (const std::string& table : tables) {
     if (status.second) {
-      SLUICE_CLI_LET(const Json done, service::ControlClient(ControlSocket(config))
-                                          .Order(order, {{"table", table}}));
+      SLUICE_CLI_LET(
+          const Json done,
+          service::ControlClient(ControlSocket(config)).Order(order, {{"table", table}}));
     } else {
       const Status marked = MarkTable(config, table, order);
       if (!marked) return Fail(context, marked.error());

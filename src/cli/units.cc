@@ -37,8 +37,8 @@ Result<uint64_t> ParseQuantity(std::string_view text, const std::array<Unit, kCo
   uint64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  const auto* found = std::find_if(units.begin(), units.end(),
-                                   [&](const Unit& one) { return one.name == unit; });
+  const auto* found =
+      std::find_if(units.begin(), units.end(), [&](const Unit& one) { return one.name == unit; });
   const uint64_t limit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   if (failed != std::errc() || found == units.end() || number > limit / found->factor) {
     return MakeError(ErrorKind::kConfig, "'{}' is no {}", text, what)

@@ -118,7 +118,8 @@ Result<int> Section::Number(const std::string& key, int fallback, int least, int
   Record(key, scalar.value_or(std::to_string(fallback)), scalar.has_value());
   if (!scalar) return fallback;
   int value = 0;
-  const auto [end, failed] = std::from_chars(scalar->data(), scalar->data() + scalar->size(), value);
+  const auto [end, failed] =
+      std::from_chars(scalar->data(), scalar->data() + scalar->size(), value);
   if (failed != std::errc() || end != scalar->data() + scalar->size() || value < least ||
       value > most) {
     return Wrong(key, fmt::format("must be a whole number from {} to {}", least, most));

@@ -116,9 +116,11 @@ void CheckColumn(const ColumnStatistics& column, const arrow::Field& field,
     case arrow::Type::DATE32:
       return ExpectBounds(column, Integers<arrow::Date32Array>(batches, i), SignedLittle);
     case arrow::Type::INT64:
-    case arrow::Type::TIME64:
-    case arrow::Type::TIMESTAMP:
       return ExpectBounds(column, Integers<arrow::Int64Array>(batches, i), SignedLittle);
+    case arrow::Type::TIME64:
+      return ExpectBounds(column, Integers<arrow::Time64Array>(batches, i), SignedLittle);
+    case arrow::Type::TIMESTAMP:
+      return ExpectBounds(column, Integers<arrow::TimestampArray>(batches, i), SignedLittle);
     case arrow::Type::FLOAT:
       return ExpectBounds(column, Floats<arrow::FloatArray>(batches, i), Floating<float>);
     case arrow::Type::DOUBLE:

@@ -2,12 +2,12 @@
 // writers (a foreign compaction) are read too, if they carry field ids.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "store/object_store.h"
@@ -25,9 +25,9 @@ class DataFileReader {
   // metadata); a column the file does not have is all null; types are cast from what the file holds
   // to the field's (uuid, decimal as integer, ...). Memory: one row group's chunks of these columns
   // at a time at most.
-  virtual Status Scan(const arrow::Schema& fields, int64_t batch_rows,
-                      const std::function<Status(int64_t first_row, const arrow::RecordBatch&)>&
-                          take) = 0;
+  virtual Status Scan(
+      const arrow::Schema& fields, int64_t batch_rows,
+      const std::function<Status(int64_t first_row, const arrow::RecordBatch&)>& take) = 0;
   // The rows with these ordinals (ascending, no duplicates), in that order; only the pages that
   // hold them are decoded where the file has a page index.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> Fetch(const arrow::Schema& fields,

@@ -2,11 +2,11 @@
 // data page V1 and PLAIN or dictionary encodings only, as every Iceberg reader takes them.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include <arrow/type_fwd.h>
 
 #include "base/error.h"
 #include "parquet/data_file.h"

@@ -5,9 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <string>
-
 #include <roaring/roaring64map.hh>
+#include <string>
 
 #include "base/error.h"
 #include "parquet/data_file.h"

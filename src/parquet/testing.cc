@@ -57,9 +57,13 @@ arrow::Decimal128 PickDecimal(Random& random, int precision) {
   const arrow::Decimal128 max =
       arrow::Decimal128::GetMaxValue(precision);  // 10^p - 1, which Iceberg allows
   arrow::Decimal128 usual(static_cast<int64_t>(random()), random());
-  usual = arrow::Decimal128(usual.high_bits(), usual.low_bits());
   usual = arrow::Decimal128(usual % (max + 1));
   return Pick<arrow::Decimal128>(random, {0, 1, -1, max, -max, usual > 0 ? 127 : -128}, usual);
+}
+
+template <typename Builder, typename T>
+void Add(arrow::ArrayBuilder& builder, const T& value) {
+  Must(static_cast<Builder&>(builder).Append(value));
 }
 
 void AppendRandom(const arrow::Field& field, arrow::ArrayBuilder& builder, Random& random);
@@ -74,37 +78,33 @@ void AppendList(const arrow::ListType& type, arrow::ListBuilder& list, Random& r
 
 void AppendRandom(const arrow::Field& field, arrow::ArrayBuilder& builder, Random& random) {
   if (field.nullable() && random() % 6 == 0) return Must(builder.AppendNull());
-  const auto append = [&]<typename Builder>(Builder*, const auto& value) {
-    Must(static_cast<Builder&>(builder).Append(value));
-  };
   const arrow::DataType& type = *field.type();
   switch (type.id()) {
     case arrow::Type::BOOL:
-      return append((arrow::BooleanBuilder*)nullptr, random() % 2 == 0);
+      return Add<arrow::BooleanBuilder>(builder, random() % 2 == 0);
     case arrow::Type::INT32:
-      return append((arrow::Int32Builder*)nullptr, PickInteger<int32_t>(random));
+      return Add<arrow::Int32Builder>(builder, PickInteger<int32_t>(random));
     case arrow::Type::INT64:
-      return append((arrow::Int64Builder*)nullptr, PickInteger<int64_t>(random));
+      return Add<arrow::Int64Builder>(builder, PickInteger<int64_t>(random));
     case arrow::Type::FLOAT:
-      return append((arrow::FloatBuilder*)nullptr, PickFloat<float>(random));
+      return Add<arrow::FloatBuilder>(builder, PickFloat<float>(random));
     case arrow::Type::DOUBLE:
-      return append((arrow::DoubleBuilder*)nullptr, PickFloat<double>(random));
+      return Add<arrow::DoubleBuilder>(builder, PickFloat<double>(random));
     case arrow::Type::DATE32:
-      return append((arrow::Date32Builder*)nullptr, PickInteger<int32_t>(random));
+      return Add<arrow::Date32Builder>(builder, PickInteger<int32_t>(random));
     case arrow::Type::TIME64:
-      return append((arrow::Time64Builder*)nullptr,
-                    static_cast<int64_t>(random() % 86'400'000'000));
+      return Add<arrow::Time64Builder>(builder, static_cast<int64_t>(random() % 86'400'000'000));
     case arrow::Type::TIMESTAMP:
-      return append((arrow::TimestampBuilder*)nullptr, PickInteger<int64_t>(random));
+      return Add<arrow::TimestampBuilder>(builder, PickInteger<int64_t>(random));
     case arrow::Type::STRING:
-      return append((arrow::StringBuilder*)nullptr, PickString(random));
+      return Add<arrow::StringBuilder>(builder, PickString(random));
     case arrow::Type::BINARY:
-      return append((arrow::BinaryBuilder*)nullptr, PickBytes(random, random() % 40));
+      return Add<arrow::BinaryBuilder>(builder, PickBytes(random, random() % 40));
     case arrow::Type::FIXED_SIZE_BINARY:
-      return append((arrow::FixedSizeBinaryBuilder*)nullptr, PickBytes(random, 16));
+      return Add<arrow::FixedSizeBinaryBuilder>(builder, PickBytes(random, 16));
     case arrow::Type::DECIMAL128:
-      return append(
-          (arrow::Decimal128Builder*)nullptr,
+      return Add<arrow::Decimal128Builder>(
+          builder,
           PickDecimal(random, static_cast<const arrow::Decimal128Type&>(type).precision()));
     case arrow::Type::LIST:
       return AppendList(static_cast<const arrow::ListType&>(type),

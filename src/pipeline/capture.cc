@@ -20,9 +20,9 @@ bus::Record ToBusRecord(postgres::ChangeDecoder::Record record) {
 }  // namespace
 
 Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
-                 std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus,
-                 Cut durable, const Clock& clock, CaptureOptions options,
-                 CaptureProgress& progress, std::function<std::optional<Lsn>()> confirmable,
+                 std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus, Cut durable,
+                 const Clock& clock, CaptureOptions options, CaptureProgress& progress,
+                 std::function<std::optional<Lsn>()> confirmable,
                  std::function<std::vector<TableStop>()> stops)
     : source_(std::move(source)),
       decoder_(std::move(decoder)),
@@ -128,7 +128,8 @@ Result<bool> Capture::AppendQueued() {
     const Status appended = bus_.Append(0, queue_.front());
     if (!appended && appended.error().kind() == ErrorKind::kExhausted) {
       if (!progress_.bus_full.exchange(true)) {
-        log::Get("capture")->warn("the bus is full, capture pauses: {}", appended.error().message());
+        log::Get("capture")->warn("the bus is full, capture pauses: {}",
+                                  appended.error().message());
       }
       return false;
     }

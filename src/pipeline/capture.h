@@ -31,7 +31,7 @@ struct CaptureOptions {
   int messages_per_step = 20'000;
 };
 
-struct CaptureProgress {  // read by other threads
+struct CaptureProgress {                   // read by other threads
   std::atomic<uint64_t> received_lsn = 0;  // newest position the source told us of
   std::atomic<uint64_t> durable_lsn = 0;   // newest durable cut
   std::atomic<uint64_t> confirmed_lsn = 0;
@@ -83,7 +83,7 @@ class Capture {
   std::function<std::vector<TableStop>()> stops_;
   std::deque<bus::Record> queue_;  // decoded, not yet taken by the bus; bounded by one step's worth
   Cut last_cut_;
-  Lsn idle_position_;        // of the newest keepalive at a boundary with nothing undurable
+  Lsn idle_position_;  // of the newest keepalive at a boundary with nothing undurable
   int64_t last_cut_at_us_ = 0;
   int64_t last_status_at_us_ = 0;
   Lsn confirmed_;

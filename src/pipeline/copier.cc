@@ -37,9 +37,8 @@ Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
   SLUICE_LET(out.holder, postgres::Connection::Open(source), "opening the snapshot's session");
   SLUICE_TRY(out.holder->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   if (!imported.empty()) {
-    SLUICE_TRY(
-        out.holder->Execute("SET TRANSACTION SNAPSHOT " + postgres::QuoteLiteral(imported)),
-        "taking over the slot's snapshot");
+    SLUICE_TRY(out.holder->Execute("SET TRANSACTION SNAPSHOT " + postgres::QuoteLiteral(imported)),
+               "taking over the slot's snapshot");
   }
   SLUICE_LET(const postgres::Rows exported,
              out.holder->Query("SELECT pg_export_snapshot(), pg_current_snapshot()"));
@@ -185,8 +184,9 @@ Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
     if (writer->estimated_bytes() < lake_.options.file_bytes) return {};
     return FinishFile(job, writer);
   };
-  SLUICE_TRY(postgres::CopyOneChunk(connection, snapshot.name, job.task.chosen.mirror, chunk.range,
-                                    take, [&] { return stop.stop_requested(); }, progress),
+  SLUICE_TRY(postgres::CopyOneChunk(
+                 connection, snapshot.name, job.task.chosen.mirror, chunk.range, take,
+                 [&] { return stop.stop_requested(); }, progress),
              "copying {}", job.name());
   board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
   return CheckNotRewritten(job, connection);

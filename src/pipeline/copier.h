@@ -1,7 +1,7 @@
 // The first copy: chunks of all tables, largest tables first, taken by several workers that share
 // one exported snapshot; a worker without a chunk of its table takes one of the next, so that none
-// idles at the end. Rows go from the wire into Parquet files; what a table's files hold is handed on
-// when its last chunk is done.
+// idles at the end. Rows go from the wire into Parquet files; what a table's files hold is handed
+// on when its last chunk is done.
 //
 // Rule B decides for every copied table (change/visibility.h): nothing compares LSNs.
 #pragma once

@@ -60,8 +60,8 @@ class Attempt {
     }
     iceberg::CommitOptions options;
     options.now_ms = now_ms;
-    SLUICE_LET(ledger_commit_, iceberg::PrepareLedgerCommit(lake_.store, *ledger_, row,
-                                                            kLedgerRowsMax, options));
+    SLUICE_LET(ledger_commit_,
+               iceberg::PrepareLedgerCommit(lake_.store, *ledger_, row, kLedgerRowsMax, options));
     row_ = std::move(row);
     return {};
   }
@@ -136,8 +136,8 @@ class Attempt {
   }
 
   Status LedgerIsOurs() {
-    SLUICE_LET(const auto now, iceberg::ReadLedger(lake_.catalog, lake_.store,
-                                                   ledger_->table.identifier));
+    SLUICE_LET(const auto now,
+               iceberg::ReadLedger(lake_.catalog, lake_.store, ledger_->table.identifier));
     if (now && now->epoch <= lake_.epoch) return {};
     return MakeError(ErrorKind::kConflict,
                      "pipeline {} was taken over: the ledger holds epoch {}, ours is {}",

@@ -12,9 +12,8 @@ Result<std::optional<std::string>> ForeignChange(const iceberg::TableMetadata& m
     const auto operation = snapshot->summary.find("operation");
     const std::string name = operation == snapshot->summary.end() ? "?" : operation->second;
     if (name == "replace") continue;
-    return std::optional<std::string>(
-        fmt::format("another program changed the lake table (snapshot {}, operation {})",
-                    snapshot->id, name));
+    return std::optional<std::string>(fmt::format(
+        "another program changed the lake table (snapshot {}, operation {})", snapshot->id, name));
   }
   return std::optional<std::string>();
 }

@@ -22,9 +22,7 @@ struct Lake {
   std::string source;  // mark: "<system identifier>/<timeline>/<database>"
   uint64_t epoch = 0;
 
-  iceberg::Marks MarksAt(Cut cut) const {
-    return {cut, source, options.slot, options.name, epoch};
-  }
+  iceberg::Marks MarksAt(Cut cut) const { return {cut, source, options.slot, options.name, epoch}; }
   iceberg::TableIdentifier ledger_name() const { return {"sluice", "cuts"}; }
 };
 

@@ -110,8 +110,7 @@ Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger) {
   }
   std::vector<TableId> conflicted;
   if (!changed.empty() || ledger != nullptr) {
-    SLUICE_LET(const CutResult result,
-               CommitCut(lake_, changed, tables(), ledger, window_cut_));
+    SLUICE_LET(const CutResult result, CommitCut(lake_, changed, tables(), ledger, window_cut_));
     for (const MirrorTable* table : result.conflicted) conflicted.push_back(table->id());
     if (!result.committed) {
       if (conflicted.empty()) SLUICE_TRY(Rewind());

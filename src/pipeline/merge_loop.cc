@@ -96,7 +96,8 @@ Result<bool> MergeLoop::StepGroup(MergeGroup& group, bool is_main) {
 bool MergeLoop::CommitDue(const MergeGroup& group, bool is_main) const {
   if (!group.at_cut() || !group.may_commit()) return false;
   if (!is_main && group.end() && group.window_cut().lsn >= group.end()->at.lsn) return true;
-  const bool joins = !is_main && (main_->empty() || group.window_cut().lsn >= main_->position().lsn);
+  const bool joins =
+      !is_main && (main_->empty() || group.window_cut().lsn >= main_->position().lsn);
   if (joins) return true;
   if (flush_ > group.position().lsn) return true;
   const int64_t age = lake_.clock.SteadyMicros() - last_commit_us_;
@@ -199,8 +200,7 @@ void MergeLoop::FinishGroups() {
     const bool ended = one.end() && one.position().lsn >= one.end()->at.lsn;
     if (ended) {
       for (MirrorTable* table : one.tables()) {
-        ParkTable(one.Remove(table->id()), TableState::kFailed, one.end()->reason,
-                  one.end()->hint);
+        ParkTable(one.Remove(table->id()), TableState::kFailed, one.end()->reason, one.end()->hint);
       }
     } else if (!one.end() && !one.empty() && main_->empty() && one.position().lsn.value > 0 &&
                !one.tables().front()->first_commit_due()) {
@@ -263,8 +263,7 @@ void MergeLoop::ParkTable(std::unique_ptr<MirrorTable> table, TableState state,
                              reason, hint);
   }
   const bool in_lake = !table->first_commit_due();
-  Park(table->chosen(), status,
-       in_lake ? std::optional<Cut>(table->position()) : std::nullopt);
+  Park(table->chosen(), status, in_lake ? std::optional<Cut>(table->position()) : std::nullopt);
   if (in_lake) Remember(table->loaded().identifier, state, reason, hint);
 }
 

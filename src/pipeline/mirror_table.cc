@@ -95,8 +95,8 @@ Status MirrorTable::OpenIndex() {
   SLUICE_LET(merge::OpenedIndex opened, merge::OpenTieredIndex(lake_.files, files_, options));
   index_ = std::move(opened.index);
   if (chosen_.mirror.append_only || opened.missing.empty()) return {};
-  return merge::LoadFiles(chosen_.mirror.schema, *file_schema_, lake_.store, files_,
-                          opened.missing, *index_);
+  return merge::LoadFiles(chosen_.mirror.schema, *file_schema_, lake_.store, files_, opened.missing,
+                          *index_);
 }
 
 void MirrorTable::MakeMerge() {
@@ -130,14 +130,13 @@ Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {
   options.history = chosen_.options.history;
   options.now_ms = now_ms;
   window_rows_ = delta.rows_added - delta.rows_deleted;
-  SLUICE_LET(auto prepared, iceberg::PrepareCommit(lake_.store, loaded_, delta,
-                                                   lake_.MarksAt(cut), options));
+  SLUICE_LET(auto prepared,
+             iceberg::PrepareCommit(lake_.store, loaded_, delta, lake_.MarksAt(cut), options));
   if (replaces_uuid_) prepared.commit.requirements = {iceberg::AssertTableUuid{*replaces_uuid_}};
   return prepared;
 }
 
-Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot,
-                              iceberg::LoadedTable loaded) {
+Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot, iceberg::LoadedTable loaded) {
   SLUICE_TRY(merge_->Committed(snapshot), "publishing the key index of {}",
              loaded.identifier.ToString());
   loaded_ = std::move(loaded);

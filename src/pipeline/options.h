@@ -41,14 +41,14 @@ struct PipelineOptions {
   int copy_workers = 2;
   int64_t copy_transaction_us = int64_t{30} * 60 * 1'000'000;
   uint64_t copy_chunk_bytes = 32 << 20;
-  std::string warehouse;       // "file:///srv/lake"
-  std::string catalog_path;    // of the SQLite file
+  std::string warehouse;     // "file:///srv/lake"
+  std::string catalog_path;  // of the SQLite file
   std::string catalog_name = "lake";
   std::string name_space = "{schema}";
   bus::EmbeddedBusOptions bus;  // source_identity is filled at start
   std::string state_folder;
   uint64_t memory_bytes = 512 << 20;
-  std::string http = "127.0.0.1:8642";  // "none": off
+  std::string http = "127.0.0.1:8642";        // "none": off
   int64_t cut_interval_us = 1'000'000;        // between cuts while anything changes
   int64_t idle_cut_interval_us = 10'000'000;  // while nothing does, so that the slot moves on
   int64_t file_bytes = 128 << 20;             // data files roll here

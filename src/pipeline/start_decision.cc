@@ -7,7 +7,8 @@ namespace sluice::pipeline {
 namespace {
 
 constexpr char kStartOver[] =
-    "`sluice drop --keep-lake` removes what is left of the slot; `sluice tables resync --all` marks "
+    "`sluice drop --keep-lake` removes what is left of the slot; `sluice tables resync --all` "
+    "marks "
     "every table to be copied again; then `sluice run`. Readers see the last good state until then";
 
 Error NotOurs(std::string why) {
@@ -32,10 +33,10 @@ Status CheckSlot(const StartFindings& found, bool has_marks) {
         found.slot_name));
   }
   if (found.slot->lost) {
-    return NotOurs(fmt::format(
-        "replication slot {} is lost: the server removed WAL that was still needed "
-        "(max_slot_wal_keep_size)",
-        found.slot_name));
+    return NotOurs(
+        fmt::format("replication slot {} is lost: the server removed WAL that was still needed "
+                    "(max_slot_wal_keep_size)",
+                    found.slot_name));
   }
   if (!found.slot->logical_pgoutput || !found.slot->same_database) {
     return MakeError(ErrorKind::kConfig, "replication slot {} is not ours: another {}",

@@ -54,8 +54,8 @@ Status Supervisor::OpenSource() {
                      identity_.server_version / 10000)
         .WithHint("upgrade the source");
   }
-  options_.bus.source_identity = fmt::format("{}/{}/{}", identity_.system_id,
-                                             identity_.database_oid, options_.slot);
+  options_.bus.source_identity =
+      fmt::format("{}/{}/{}", identity_.system_id, identity_.database_oid, options_.slot);
   SourceStatus status;
   status.system_id = identity_.system_id;
   status.timeline = identity_.timeline;
@@ -72,9 +72,9 @@ Status Supervisor::OpenLake() {
   catalog.path = options_.catalog_path;
   catalog.name = options_.catalog_name;
   SLUICE_LET(catalog_, iceberg::OpenSqlCatalog(catalog, *store_, clock_), "opening the catalog");
-  lake_ = std::make_unique<Lake>(Lake{*store_, *catalog_, LocalFileSystem(), clock_, options_,
-                                      fmt::format("{}/{}/{}", identity_.system_id,
-                                                  identity_.timeline, identity_.database)});
+  lake_ = std::make_unique<Lake>(
+      Lake{*store_, *catalog_, LocalFileSystem(), clock_, options_,
+           fmt::format("{}/{}/{}", identity_.system_id, identity_.timeline, identity_.database)});
   SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()),
              "reading the ledger");
   if (!ledger_) return {};
@@ -119,9 +119,9 @@ Result<StartDecision> Supervisor::Decide() {
   found.source_wal = identity_.wal_lsn;
   SLUICE_LET(const auto slot, postgres::FindSlot(*source_, options_.slot));
   if (slot) {
-    found.slot = StartFindings::Slot{slot->confirmed_lsn, slot->wal_status == "lost",
-                                     slot->plugin == "pgoutput",
-                                     slot->database == identity_.database};
+    found.slot =
+        StartFindings::Slot{slot->confirmed_lsn, slot->wal_status == "lost",
+                            slot->plugin == "pgoutput", slot->database == identity_.database};
   }
   SLUICE_LET(const bool bus_exists, LocalFileSystem().Exists(options_.bus.folder + "/p0"));
   if (bus_exists) {
@@ -135,8 +135,8 @@ Result<StartDecision> Supervisor::Decide() {
     if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
       // Marks of any source count here, so that another source is noticed.
       table.source = PropertyOr(loaded->second, "sluice.source", "");
-      SLUICE_LET(const auto marks, iceberg::FindMarks(loaded->second.metadata, table.source,
-                                                      options_.name));
+      SLUICE_LET(const auto marks,
+                 iceberg::FindMarks(loaded->second.metadata, table.source, options_.name));
       if (marks) table.position = marks->marks.cut.lsn;
     }
     found.tables.push_back(std::move(table));
@@ -199,15 +199,15 @@ Status Supervisor::OpenBus(const StartDecision& decision) {
     log::Get("pipeline")->warn("the bus ends before the slot begins: kept as {}", aside);
     SLUICE_TRY(LocalFileSystem().Rename(options_.bus.folder + "/p0", aside));
   }
-  SLUICE_LET(bus_, bus::EmbeddedBusWriter::Open(LocalFileSystem(), clock_, options_.bus,
-                                                lake_->epoch, start),
-             "opening the bus");
+  SLUICE_LET(
+      bus_,
+      bus::EmbeddedBusWriter::Open(LocalFileSystem(), clock_, options_.bus, lake_->epoch, start),
+      "opening the bus");
   return {};
 }
 
 Status Supervisor::OpenTables(const StartDecision& decision) {
-  const auto describe =
-      [this](uint32_t oid) -> Result<std::optional<postgres::SourceTable>> {
+  const auto describe = [this](uint32_t oid) -> Result<std::optional<postgres::SourceTable>> {
     const std::lock_guard lock(source_mutex_);
     return postgres::DescribeTable(*source_, oid);
   };
@@ -216,8 +216,8 @@ Status Supervisor::OpenTables(const StartDecision& decision) {
   const Cut ledger_cut =
       ledger_->rows.empty() ? Cut{info.first_lsn, 0} : ledger_->rows.back().marks.cut;
   merge_ = std::make_unique<MergeLoop>(
-      *lake_, [this] { return bus::OpenEmbeddedReader(LocalFileSystem(), options_.bus); },
-      *ledger_, ledger_cut, board_);
+      *lake_, [this] { return bus::OpenEmbeddedReader(LocalFileSystem(), options_.bus); }, *ledger_,
+      ledger_cut, board_);
   for (const ChosenTable& chosen : tables_.chosen) {
     const std::string name = chosen.mirror.schema.QualifiedName();
     TableStatus planned;  // so that nobody takes a table for absent before its first words
@@ -252,8 +252,7 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
     return {};
   }
   const iceberg::LoadedTable& table = loaded->second;
-  SLUICE_LET(const auto marks,
-             iceberg::FindMarks(table.metadata, lake_->source, options_.name));
+  SLUICE_LET(const auto marks, iceberg::FindMarks(table.metadata, lake_->source, options_.name));
   SLUICE_CHECK(marks.has_value());
   const std::string name = table.identifier.ToString();
   Cut position = marks->marks.cut;

@@ -12,7 +12,15 @@
 
 namespace sluice::pipeline {
 
-enum class TableState : uint8_t { kPlanned, kCopying, kCatchingUp, kLive, kPaused, kFailed, kRemoved };
+enum class TableState : uint8_t {
+  kPlanned,
+  kCopying,
+  kCatchingUp,
+  kLive,
+  kPaused,
+  kFailed,
+  kRemoved
+};
 std::string_view TableStateName(TableState state);
 std::optional<TableState> ParseTableState(std::string_view name);
 

@@ -101,7 +101,8 @@ Result<std::unique_ptr<Capture>> Supervisor::Connect() {
     SLUICE_LET(const auto slot, postgres::FindSlot(*source_, options_.slot));
     if (!slot) {
       return MakeError(ErrorKind::kConfig, "replication slot {} was dropped", options_.slot)
-          .WithHint("changes since then are not kept; `sluice tables resync --all`, then run again");
+          .WithHint(
+              "changes since then are not kept; `sluice tables resync --all`, then run again");
     }
     if (slot->confirmed_lsn > info.last_cut.lsn && slot->confirmed_lsn > info.first_lsn) {
       return MakeError(ErrorKind::kConfig,
@@ -257,8 +258,7 @@ void Supervisor::CopyAll(std::vector<CopyTask> tasks, const std::stop_token& sto
     }
     held_ = std::move(*held);
   }
-  log::Get("copy")->info("copying {} tables with {} workers", tasks.size(),
-                         options_.copy_workers);
+  log::Get("copy")->info("copying {} tables with {} workers", tasks.size(), options_.copy_workers);
   Copier copier(*lake_, board_, [this](const CopyTask& task, Result<CopiedTable> copied) {
     CopyDone(task, std::move(copied));
   });
@@ -340,9 +340,9 @@ Status Supervisor::WatchOnce() {
   SLUICE_LET(const TableChoice choice, ChooseTables(now, options_, identity_.server_version));
   std::vector<std::string> fresh;
   for (const ChosenTable& chosen : choice.chosen) {
-    const bool known = std::any_of(
-        tables_.chosen.begin(), tables_.chosen.end(),
-        [&](const ChosenTable& one) { return one.source.oid == chosen.source.oid; });
+    const bool known =
+        std::any_of(tables_.chosen.begin(), tables_.chosen.end(),
+                    [&](const ChosenTable& one) { return one.source.oid == chosen.source.oid; });
     if (!known) fresh.push_back(chosen.mirror.schema.QualifiedName());
   }
   board_.SetUnmirrored(std::move(fresh));
@@ -351,8 +351,7 @@ Status Supervisor::WatchOnce() {
 
 // --- orders ---
 
-Status Supervisor::Ask(
-    const std::function<void(MergeLoop&, std::function<void(Status)>)>& order) {
+Status Supervisor::Ask(const std::function<void(MergeLoop&, std::function<void(Status)>)>& order) {
   auto answer = std::make_shared<std::promise<Status>>();
   std::future<Status> future = answer->get_future();
   merge_->Post([order, answer](MergeLoop& merge) {
@@ -390,8 +389,9 @@ Status Supervisor::Resync(const std::string& name) {
   return Ask([this, name, source](MergeLoop& merge, const auto& done) {
     auto taken = merge.TakeForResync(name);
     if (!taken) {
-      return done(MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
-                      .WithHint("`sluice tables list` shows every table's state"));
+      return done(
+          MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
+              .WithHint("`sluice tables list` shows every table's state"));
     }
     auto mirror = postgres::MirrorOf(*source, taken->options.columns, identity_.server_version);
     if (!mirror) return done(mirror.error());
@@ -419,8 +419,7 @@ Status Supervisor::Wait(Lsn lsn, int64_t timeout_us, const std::stop_token& stop
             .WithHint(table.hint);
       }
       if (table.state == TableState::kPaused || table.state == TableState::kRemoved) continue;
-      const bool holds =
-          table.state == TableState::kLive || table.state == TableState::kCatchingUp;
+      const bool holds = table.state == TableState::kLive || table.state == TableState::kCatchingUp;
       reached = reached && holds && table.cut.lsn >= lsn && table.snapshot_id != 0;
     }
     if (reached) return {};

@@ -47,8 +47,7 @@ Result<Glob> TakePart(const std::string& pattern, size_t& at) {
     if (!quoted && c == '.') break;
     if (!quoted && c == '"') return Malformed(pattern, "a quote inside an unquoted name");
     const bool any = !quoted && c == '*';
-    const char folded =
-        quoted ? c : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const char folded = quoted ? c : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     out.symbols.push_back({folded, any});
   }
   if (quoted && at++ >= pattern.size()) return Malformed(pattern, "a quote is not closed");
@@ -110,9 +109,8 @@ const TableRule* FirstMatch(std::vector<ParsedRule>& rules, const postgres::Sour
 Status EveryRuleMatters(const std::vector<ParsedRule>& rules) {
   for (const ParsedRule& parsed : rules) {
     if (parsed.taken > 0 || (!parsed.rule->include && parsed.covered == 0)) continue;
-    const std::string_view why = parsed.covered > 0
-                                     ? "earlier rules take every table that it names"
-                                     : "the source has no table of that name";
+    const std::string_view why = parsed.covered > 0 ? "earlier rules take every table that it names"
+                                                    : "the source has no table of that name";
     return MakeError(ErrorKind::kConfig, "line {}: rule '{}' never matches: {}", parsed.rule->line,
                      parsed.rule->pattern, why)
         .WithHint("remove or move the rule, or correct its name (`sluice plan` lists all tables)");

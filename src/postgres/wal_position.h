@@ -9,8 +9,8 @@ namespace sluice::postgres {
 
 // The WAL insert position: every transaction visible now ended below it. Records that nobody waits
 // for (page pruning, hints) may lie unflushed at the end of an idle server's WAL, and the stream
-// ends where the flush does; so this also commits an empty transaction of its own (one xid, no row),
-// which makes the WAL writer flush past the position within three wal_writer_delay
+// ends where the flush does; so this also commits an empty transaction of its own (one xid, no
+// row), which makes the WAL writer flush past the position within three wal_writer_delay
 // (postgresql.org, "Asynchronous Commit"). Not inside a transaction.
 Result<Lsn> PositionToReach(Connection& connection);
 

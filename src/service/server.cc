@@ -85,10 +85,10 @@ class HttpServer final : public Server {
     });
     using Order = Status (pipeline::Supervisor::*)(const std::string&);
     const auto order = [this](const char* path, Order method) {
-      control_.Post(path, [this, method](const httplib::Request& request,
-                                         httplib::Response& response) {
-        Answer(response, (supervisor_.*method)(request.get_param_value("table")));
-      });
+      control_.Post(path,
+                    [this, method](const httplib::Request& request, httplib::Response& response) {
+                      Answer(response, (supervisor_.*method)(request.get_param_value("table")));
+                    });
     };
     order("/pause", &pipeline::Supervisor::Pause);
     order("/resume", &pipeline::Supervisor::Resume);

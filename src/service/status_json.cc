@@ -9,9 +9,9 @@ namespace sluice::service {
 namespace {
 
 constexpr std::array<ErrorKind, 9> kKinds = {
-    ErrorKind::kUnavailable, ErrorKind::kConflict,    ErrorKind::kCommitUnknown,
-    ErrorKind::kStopped,     ErrorKind::kConfig,      ErrorKind::kUnsupported,
-    ErrorKind::kCorrupt,     ErrorKind::kExhausted,   ErrorKind::kInternal};
+    ErrorKind::kUnavailable, ErrorKind::kConflict,  ErrorKind::kCommitUnknown,
+    ErrorKind::kStopped,     ErrorKind::kConfig,    ErrorKind::kUnsupported,
+    ErrorKind::kCorrupt,     ErrorKind::kExhausted, ErrorKind::kInternal};
 
 Json Time(int64_t micros) {
   if (micros == 0) return nullptr;

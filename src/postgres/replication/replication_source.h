@@ -44,8 +44,10 @@ struct CreatedSlot {
 };
 
 // On a replication connection. Errors name the cause: no free slot (53400), missing REPLICATION
-// right (42501), the slot exists (42710), waiting for old transactions (names the blockers).
-Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& slot);
+// right (42501), the slot exists (42710), waiting for old transactions (55P03, kUnavailable, names
+// the blockers): each wait for one of them is bounded by `wait_s`.
+Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& slot, int wait_s = 60);
+// A slot that does not exist is no error.
 Status DropSlot(Connection& connection, const std::string& slot);
 // START_REPLICATION; takes the connection. 55006 (active for another pid), 55000 (lost), 42704
 // (gone) keep their codes.

@@ -7,10 +7,6 @@ namespace sluice::postgres {
 
 namespace {
 
-// Creating a slot waits for every transaction that is running; one wait is bounded by this, so that
-// a forgotten transaction is named instead of waited for in silence.
-constexpr std::string_view kSlotWait = "60s";
-
 // Who holds up the snapshot of a new slot: transactions with an xid, prepared ones among them.
 constexpr std::string_view kBlockers = R"sql(
   SELECT 'pid ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '') ||
@@ -33,12 +29,12 @@ std::string NameBlockers(Connection& replication) {
   return out;
 }
 
-Error CreateFailed(Connection& replication, Error error) {
+Error CreateFailed(Connection& replication, int wait_s, Error error) {
   const std::string code = error.code();
   if (code == "55P03") {
     const std::string blockers = NameBlockers(replication);
     return MakeError(ErrorKind::kUnavailable,
-                     "the slot waited {} for transactions that are still open: {}", kSlotWait,
+                     "the slot waited {} s for transactions that are still open: {}", wait_s,
                      blockers.empty() ? "none any more" : blockers)
         .WithCode(code)
         .WithHint("end them (pg_terminate_backend, ROLLBACK PREPARED), or wait; it is tried again");
@@ -57,14 +53,15 @@ Error CreateFailed(Connection& replication, Error error) {
 
 }  // namespace
 
-Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& slot) {
-  SLUICE_TRY(replication.Execute(fmt::format("SET lock_timeout = '{}'", kSlotWait)));
+Result<CreatedSlot> CreateSlot(Connection& replication, const std::string& slot, int wait_s) {
+  // Creation waits for every transaction that is running, one after the other, as for a lock.
+  SLUICE_TRY(replication.Execute(fmt::format("SET lock_timeout = '{}s'", wait_s)));
   const std::string_view snapshot =
       replication.server_version() >= 150000 ? "(SNAPSHOT 'export')" : "EXPORT_SNAPSHOT";
   auto rows = replication.Query(
       fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput {}", SqlIdentifier(slot), snapshot));
   if (!rows) {
-    Error error = CreateFailed(replication, std::move(rows).error());
+    Error error = CreateFailed(replication, wait_s, std::move(rows).error());
     error.AddContext(fmt::format("creating slot {}", slot));
     return error;
   }

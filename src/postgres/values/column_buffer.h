@@ -31,7 +31,8 @@ class Validity {
   int64_t length() const { return length_; }
   int64_t nulls() const { return nulls_; }
   Fault Valid() {
-    if (nulls_ != 0 && !bits_.Append(true).ok()) return Fault::kMemory;
+    if (nulls_ != 0) [[unlikely]]
+      return ValidAmongNulls();
     ++length_;
     return Fault::kNone;
   }
@@ -54,6 +55,12 @@ class Validity {
   }
 
  private:
+  Fault ValidAmongNulls() {
+    if (!bits_.Append(true).ok()) return Fault::kMemory;
+    ++length_;
+    return Fault::kNone;
+  }
+
   arrow::TypedBufferBuilder<bool> bits_;
   int64_t length_ = 0;
   int64_t nulls_ = 0;
@@ -143,6 +150,7 @@ class Offsets {
     if (starts_.length() < starts_.capacity()) return Fault::kNone;
     return ToFault(starts_.Reserve(std::max<int64_t>({expected_, starts_.length(), 64})));
   }
+  bool HasRoom() const { return starts_.length() < starts_.capacity(); }
   void UnsafeStart(int64_t at) { starts_.UnsafeAppend(static_cast<int32_t>(at)); }
   Result<std::shared_ptr<arrow::Buffer>> Finish(int64_t end) {
     expected_ = std::max(expected_, starts_.length() + 1);
@@ -164,7 +172,9 @@ class BytesColumn {
   int64_t bytes() const { return data_.length() + offsets_.bytes(); }
   Fault Append(std::string_view value) {
     const auto size = static_cast<int64_t>(value.size());
-    if (const Fault fault = Prepare(size); fault != Fault::kNone) return fault;
+    if (!HasRoom(size)) [[unlikely]] {
+      if (const Fault fault = Prepare(size); fault != Fault::kNone) return fault;
+    }
     if (const Fault fault = validity_.Valid(); fault != Fault::kNone) return fault;
     offsets_.UnsafeStart(data_.length());
     data_.UnsafeAppend(value);
@@ -191,6 +201,10 @@ class BytesColumn {
  private:
   static constexpr int64_t kReadyMax = int64_t{1} << 20;
 
+  bool HasRoom(int64_t size) const {
+    return offsets_.HasRoom() && data_.length() + size <= data_.capacity() &&
+           data_.length() + size <= std::numeric_limits<int32_t>::max();
+  }
   Fault Prepare(int64_t size) {
     if (const Fault fault = offsets_.Reserve(data_.length() + size); fault != Fault::kNone) {
       return fault;

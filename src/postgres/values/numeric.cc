@@ -52,41 +52,43 @@ Fault ReadHeader(std::string_view bytes, Header& out) {
   return Fault::kMalformed;
 }
 
-}  // namespace
+constexpr int kSmallGroups = 4;  // 16 digits: what 64 bits hold
 
-DecimalReader::DecimalReader(int precision, int scale)
-    : scale_(scale), limit_(kPowers[static_cast<size_t>(precision)]) {}
+// Divides by 10^digits, 1 to 3: by constants, which is a multiplication. False: not exact.
+bool CutDigits(uint64_t& value, int digits) {
+  uint64_t quotient = value / 1000;
+  uint64_t back = quotient * 1000;
+  if (digits == 2) {
+    quotient = value / 100;
+    back = quotient * 100;
+  } else if (digits == 1) {
+    quotient = value / 10;
+    back = quotient * 10;
+  }
+  const bool exact = back == value;
+  value = quotient;
+  return exact;
+}
 
-Fault DecimalReader::Sign(Uint128 magnitude, bool negative, Int128& out) const {
-  if (magnitude >= limit_) return Fault::kOutOfRange;
-  out = negative ? -static_cast<Int128>(magnitude) : static_cast<Int128>(magnitude);
+// Few groups, of which at most a part of the last is behind the scale: almost every value.
+Fault Small(const char* digits, int count, int exponent, Uint128& out) {
+  uint64_t value = 0;
+  for (int i = 0; i < count; ++i) {
+    const uint32_t group = Load16(digits + 2 * i);
+    if (group >= kGroupLimit) return Fault::kMalformed;
+    value = value * kGroupLimit + group;
+  }
+  if (exponent < 0) {
+    if (!CutDigits(value, -exponent)) return Fault::kPrecision;
+    out = value;
+  } else {
+    out = value * kPowers[static_cast<size_t>(exponent)];
+  }
   return Fault::kNone;
 }
 
-Fault DecimalReader::Binary(std::string_view bytes, Int128& out) const {
-  Header header;
-  if (const Fault fault = ReadHeader(bytes, header); fault != Fault::kNone) return fault;
-  const char* digits = bytes.data() + kHeaderBytes;
-  // Power of ten of the last group, in units of the scale.
-  const int exponent = kGroupDigits * (header.weight - header.count + 1) + scale_;
-  Uint128 magnitude = 0;
-  if (header.count <= 4 && exponent >= 0 && exponent <= kPowersMax - 4 * kGroupDigits) [[likely]] {
-    uint64_t small = 0;
-    for (int i = 0; i < header.count; ++i) {
-      const uint32_t group = Load16(digits + 2 * i);
-      if (group >= kGroupLimit) return Fault::kMalformed;
-      small = small * kGroupLimit + group;
-    }
-    magnitude = small * kPowers[static_cast<size_t>(exponent)];
-  } else {
-    const Fault fault = Large(digits, header.count, exponent, magnitude);
-    if (fault != Fault::kNone) return fault;
-  }
-  return Sign(magnitude, header.sign == kNegative, out);
-}
-
 // Any number of groups, a scale that cuts the last one, trailing zero groups.
-Fault DecimalReader::Large(const char* digits, int count, int exponent, Uint128& out) const {
+Fault Large(const char* digits, int count, int exponent, Uint128& out) {
   while (count > 0 && Load16(digits + 2 * (count - 1)) == 0) {
     --count;
     exponent += kGroupDigits;
@@ -113,6 +115,32 @@ Fault DecimalReader::Large(const char* digits, int count, int exponent, Uint128&
   }
   if (fault != Fault::kNone) return fault;
   return overflow ? Fault::kOutOfRange : Fault::kNone;
+}
+
+}  // namespace
+
+DecimalReader::DecimalReader(int precision, int scale)
+    : scale_(scale), limit_(kPowers[static_cast<size_t>(precision)]) {}
+
+Fault DecimalReader::Sign(Uint128 magnitude, bool negative, Int128& out) const {
+  if (magnitude >= limit_) return Fault::kOutOfRange;
+  out = negative ? -static_cast<Int128>(magnitude) : static_cast<Int128>(magnitude);
+  return Fault::kNone;
+}
+
+Fault DecimalReader::Binary(std::string_view bytes, Int128& out) const {
+  Header header;
+  if (const Fault fault = ReadHeader(bytes, header); fault != Fault::kNone) return fault;
+  const char* digits = bytes.data() + kHeaderBytes;
+  // Power of ten of the last group, in units of the scale.
+  const int exponent = kGroupDigits * (header.weight - header.count + 1) + scale_;
+  Uint128 magnitude = 0;
+  const bool small = header.count <= kSmallGroups && exponent > -kGroupDigits &&
+                     exponent <= kPowersMax - kGroupDigits * kSmallGroups;
+  const Fault fault = small ? Small(digits, header.count, exponent, magnitude)
+                            : Large(digits, header.count, exponent, magnitude);
+  if (fault != Fault::kNone) return fault;
+  return Sign(magnitude, header.sign == kNegative, out);
 }
 
 Fault DecimalReader::Text(std::string_view text, Int128& out) const {

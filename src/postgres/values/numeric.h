@@ -25,7 +25,6 @@ class DecimalReader {
   Fault Minor(int64_t minor, int digits, Int128& out) const;
 
  private:
-  Fault Large(const char* digits, int count, int exponent, Uint128& out) const;
   Fault Sign(Uint128 magnitude, bool negative, Int128& out) const;
 
   int scale_;
