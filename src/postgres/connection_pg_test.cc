@@ -1,0 +1,143 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "postgres/connection.h"
+#include "postgres/testing/shared_postgres.h"
+
+namespace sluice::postgres {
+namespace {
+
+using testing::Connect;
+using testing::MakeDatabase;
+using testing::OptionsFor;
+using testing::Sql;
+using testing::Value;
+
+TEST(ConnectionPg, OpensSessionsThatPrintLosslessly) {
+  const std::string database = MakeDatabase();
+  Sql(*Connect(database), {"ALTER DATABASE " + database + " SET DateStyle = 'German'",
+                           "ALTER DATABASE " + database + " SET statement_timeout = '1ms'"});
+  for (const bool replication : {false, true}) {
+    const auto connection = Connect(database, replication);
+    EXPECT_EQ(Value(*connection, "SELECT '2024-01-31 12:00:00.5+02'::timestamptz"),
+              "2024-01-31 10:00:00.5+00");
+    EXPECT_EQ(Value(*connection, "SELECT 0.1::float8 + 0.2::float8"), "0.30000000000000004");
+    EXPECT_EQ(Value(*connection, "SELECT '1 year 2 days'::interval"), "P1Y2D");
+    EXPECT_EQ(Value(*connection, "SELECT '\\x01ff'::bytea"), "\\x01ff");
+    EXPECT_EQ(Value(*connection, "SELECT current_setting('statement_timeout')"), "0");
+    EXPECT_EQ(connection->server_version() / 10000, 15);
+    EXPECT_EQ(connection->setting("application_name"), "sluice_test");
+  }
+  EXPECT_EQ(Value(*Connect(database, true), "SHOW logical_decoding_work_mem"), "256MB");
+}
+
+TEST(ConnectionPg, BindsParametersAndTellsNullFromEmpty) {
+  const auto connection = Connect("postgres");
+  const std::vector<std::string> parameters = {"it's", "2"};
+  const auto rows = connection->Query("SELECT $1::text, $2::int + 1, NULL, ''", parameters);
+  ASSERT_TRUE(rows.has_value());
+  EXPECT_EQ(rows->at(0), (Row{"it's", "3", std::nullopt, ""}));
+}
+
+TEST(ConnectionPg, NamesWhatKeepsItOut) {
+  ConnectionOptions options = OptionsFor("no_such_database");
+  auto opened = Connection::Open(options);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), "3D000");
+  EXPECT_EQ(opened.error().kind(), ErrorKind::kConfig);
+
+  options.url = "host=/nonexistent dbname=x";
+  opened = Connection::Open(options);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_FALSE(opened.error().hint().empty());
+}
+
+TEST(ConnectionPg, NamesAWrongPasswordWithoutShowingIt) {
+  const auto admin = Connect("postgres");
+  const std::string hba = Value(*admin, "SHOW hba_file");
+  std::ifstream in(hba);
+  const std::string trust((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::ofstream(hba) << "local all locked scram-sha-256\n" << trust;
+  Sql(*admin, {"CREATE ROLE locked LOGIN PASSWORD 'right-password'", "SELECT pg_reload_conf()"});
+  ConnectionOptions options = OptionsFor("postgres", false, "", "locked");
+  options.password = "wrong-password";
+  // The reload takes a moment to reach the postmaster.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  auto opened = Connection::Open(options);
+  while (opened && std::chrono::steady_clock::now() < deadline) opened = Connection::Open(options);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), "28P01");
+  EXPECT_EQ(opened.error().kind(), ErrorKind::kConfig);
+  EXPECT_EQ((opened.error().message() + opened.error().hint()).find("wrong-password"),
+            std::string::npos);
+  options.password.clear();
+  EXPECT_EQ(Connection::Open(options).error().kind(), ErrorKind::kConfig);
+  options.password = "right-password";
+  EXPECT_TRUE(Connection::Open(options).has_value());
+}
+
+TEST(ConnectionPg, TakesRawBytesFromSqlAsciiDatabases) {
+  const std::string database =
+      MakeDatabase("ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  for (const bool replication : {false, true}) {
+    EXPECT_EQ(Value(*Connect(database, replication), "SELECT E'\\xff'"), "\xff");
+  }
+}
+
+TEST(ConnectionPg, CopiesToTheEndAndIsIdleAfterIt) {
+  const auto connection = Connect("postgres");
+  ASSERT_TRUE(connection->StartCopyOut("COPY (SELECT generate_series(1, 3)) TO STDOUT"));
+  std::string all;
+  while (true) {
+    const auto piece = connection->ReadCopy();
+    ASSERT_TRUE(piece.has_value());
+    if (!*piece) break;
+    all += **piece;
+  }
+  EXPECT_EQ(all, "1\n2\n3\n");
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+  EXPECT_FALSE(connection->StartCopyOut("COPY nothing TO STDOUT"));
+  ASSERT_TRUE(
+      connection->StartCopyOut("COPY (SELECT 1 / (3 - g) FROM generate_series(1, 5) g) "
+                               "TO STDOUT"));
+  Result<std::optional<std::string_view>> piece = std::optional<std::string_view>();
+  do piece = connection->ReadCopy();
+  while (piece && *piece);
+  ASSERT_FALSE(piece.has_value());
+  EXPECT_EQ(piece.error().code(), "22012");
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+}
+
+TEST(ConnectionPg, StopsAStatementFromAnotherThread) {
+  const auto connection = Connect("postgres");
+  const auto watcher = Connect("postgres");
+  const std::string running =
+      "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT "
+      "pg_sleep%' AND state = 'active'";
+  std::jthread canceller([&] {
+    while (Value(*watcher, running) == "0") std::this_thread::yield();
+    connection->Cancel();
+  });
+  const Status slept = connection->Execute("SELECT pg_sleep(60)");
+  ASSERT_FALSE(slept);
+  EXPECT_EQ(slept.error().kind(), ErrorKind::kStopped);
+  EXPECT_TRUE(connection->alive());
+}
+
+TEST(ConnectionPg, NoticesThatItsServerIsGone) {
+  const auto connection = Connect("postgres");
+  const auto admin = Connect("postgres");
+  Sql(*admin,
+      {"SELECT pg_terminate_backend(" + std::to_string(connection->backend_pid()) + ", 10000)"});
+  const Status done = connection->Execute("SELECT 1");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_FALSE(connection->alive());
+}
+
+}  // namespace
+}  // namespace sluice::postgres
