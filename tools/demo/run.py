@@ -203,7 +203,7 @@ def main() -> int:
     steps = Steps()
     code = 1
     try:
-        with start_server(steps) as pg, Sluice(FOLDER, BINARY) as sluice:
+        with start_server(steps) as pg, Sluice(FOLDER, BINARY.resolve()) as sluice:
             play(pg, sluice, steps)
             with steps.step("stop"):
                 assert sluice.stop() == 0, f"sluice did not stop cleanly:\n{sluice.log_tail()}"
