@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <set>
 
 namespace sluice::cli {
 
@@ -152,8 +153,13 @@ Status Section::Only(const std::string& key, const std::string& only) {
 
 Status Section::NoOthers() const {
   if (!node_.IsMap()) return {};
+  std::set<std::string> seen;
   for (const auto& entry : node_) {
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+    if (!seen.insert(key).second) {
+      return MakeError(ErrorKind::kConfig, "{}'{}' is given twice", Where(entry.first), Path(key))
+          .WithHint("put everything that belongs to it under one key");
+    }
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
     const std::string nearest = NearestKey(key, asked_);
     return MakeError(ErrorKind::kConfig, "{}unknown key '{}'", Where(entry.first), Path(key))

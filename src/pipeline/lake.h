@@ -21,6 +21,7 @@ struct Lake {
   const PipelineOptions& options;
   std::string source;  // mark: "<system identifier>/<timeline>/<database>"
   uint64_t epoch = 0;
+  iceberg::ManifestCache* manifests = nullptr;  // what immutable metadata files say, for expiry
 
   iceberg::Marks MarksAt(Cut cut) const { return {cut, source, options.slot, options.name, epoch}; }
   iceberg::TableIdentifier ledger_name() const { return {"sluice", "cuts"}; }

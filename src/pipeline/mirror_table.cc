@@ -129,6 +129,7 @@ Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {
   iceberg::CommitOptions options;
   options.history = chosen_.options.history;
   options.now_ms = now_ms;
+  options.cache = lake_.manifests;
   window_rows_ = delta.rows_added - delta.rows_deleted;
   SLUICE_LET(auto prepared,
              iceberg::PrepareCommit(lake_.store, loaded_, delta, lake_.MarksAt(cut), options));

@@ -75,6 +75,7 @@ Status Supervisor::OpenLake() {
   lake_ = std::make_unique<Lake>(
       Lake{*store_, *catalog_, LocalFileSystem(), clock_, options_,
            fmt::format("{}/{}/{}", identity_.system_id, identity_.timeline, identity_.database)});
+  lake_->manifests = &manifests_;
   SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()),
              "reading the ledger");
   if (!ledger_) return {};

@@ -90,6 +90,7 @@ class Supervisor {
   TableChoice tables_;
   std::unique_ptr<store::ObjectStore> store_;
   std::unique_ptr<iceberg::Catalog> catalog_;
+  iceberg::ManifestCache manifests_;
   std::unique_ptr<Lake> lake_;
   std::optional<iceberg::Ledger> ledger_;
   std::unique_ptr<bus::EmbeddedBusWriter> bus_;
