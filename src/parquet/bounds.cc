@@ -44,8 +44,8 @@ bool NextCodePoint(std::string_view text, size_t& at, char32_t& out) {
     if ((byte(at + i) & 0xC0) != 0x80) return false;
     out = (out << 6) | (byte(at + i) & 0x3F);
   }
-  constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  if (out < kSmallest[length] || out > 0x10FFFF || (out >= 0xD800 && out <= 0xDFFF)) return false;
+  constexpr std::array<char32_t, 5> smallest = {0, 0, 0x80, 0x800, 0x10000};
+  if (out < smallest[length] || out > 0x10FFFF || (out >= 0xD800 && out <= 0xDFFF)) return false;
   at += length;
   return true;
 }

@@ -120,8 +120,8 @@ Result<ParquetSchema> MakeParquetSchema(const arrow::Schema& schema) {
       made.leaves.push_back(std::move(leaf));
       nodes.push_back(std::move(node));
     }
-    made.root = std::static_pointer_cast<GroupNode>(
-        GroupNode::Make("table", Repetition::REQUIRED, std::move(nodes)));
+    made.root =
+        std::static_pointer_cast<GroupNode>(GroupNode::Make("table", Repetition::REQUIRED, nodes));
   } catch (const ::parquet::ParquetException& e) {
     return MakeError(ErrorKind::kInternal, "making a Parquet schema: {}", e.what());
   }
