@@ -71,6 +71,9 @@ inline std::string Describe(const Record& record) {
   if (const auto* resume = std::get_if<Resume>(&record)) {
     return fmt::format("resume {} after {}", resume->epoch, resume->after.value);
   }
+  if (const auto* stop = std::get_if<TableStop>(&record)) {
+    return fmt::format("stop {}: {}; {}", stop->table.oid, stop->reason, stop->hint);
+  }
   std::string out = "batch";
   for (const int64_t value : Values(std::get<ChangeBatch>(record))) {
     out += fmt::format(" {}", value);

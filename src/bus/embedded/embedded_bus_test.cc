@@ -85,6 +85,27 @@ TEST_F(EmbeddedBusTest, AReaderStartsAboveAnyLsn) {
   EXPECT_THAT(Rest(*Reader(LsnOf(9))), ElementsAre("schema 1"));
 }
 
+TEST_F(EmbeddedBusTest, AStopIsReadWithItsWordsAndAgainFromTheCutBefore) {
+  const auto writer = Open();
+  Write(*writer, 1, 1);
+  ASSERT_TRUE(writer->Append(0, TableStop{kTable, "column \xFF changed", "resync it"}));
+  ASSERT_TRUE(writer->AppendCut(CutAt(1))) << "a stop is news, although no LSN moved";
+  Write(*writer, 2, 2);
+  const std::string stop = "stop 7: column \xEF\xBF\xBD changed; resync it";
+  EXPECT_THAT(Rest(*Reader(Lsn{51})),
+              ElementsAre("batch 1", "cut 100", stop, "cut 100", "batch 2", "cut 200"));
+  EXPECT_THAT(Rest(*Reader(LsnOf(1))), ElementsAre(stop, "batch 2", "cut 200"));
+  EXPECT_THAT(Rest(*Reader(LsnOf(2))), ElementsAre());
+}
+
+TEST_F(EmbeddedBusTest, ASchemaWhoseNamesAreNotUtf8IsRefused) {
+  const auto writer = Open();
+  TableSchema schema = Schema(1);
+  schema.columns[0].name = "caf\xE9";
+  EXPECT_EQ(writer->Append(0, schema).error().kind(), ErrorKind::kUnsupported);
+  Write(*writer, 1, 1);
+}
+
 TEST_F(EmbeddedBusTest, PollTakesAboutTheBytesItIsGivenAndALargeBatchAlone) {
   const auto writer = Open();
   ASSERT_TRUE(writer->Append(0, Batch(1, 500)));

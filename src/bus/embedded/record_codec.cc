@@ -92,11 +92,18 @@ Result<EncodedRecord> EncodeBatch(const ChangeBatch& batch) {
   return out;
 }
 
-EncodedRecord EncodeSchema(const TableSchema& schema, Lsn after) {
-  return {.kind = RecordKind::kSchema,
-          .lsn = after,
-          .prelude = TablePrelude(schema.id),
-          .body = arrow::Buffer::FromString(ToJson(schema))};
+Result<EncodedRecord> EncodeSchema(const TableSchema& schema, Lsn after) {
+  try {
+    return EncodedRecord{.kind = RecordKind::kSchema,
+                         .lsn = after,
+                         .prelude = TablePrelude(schema.id),
+                         .body = arrow::Buffer::FromString(ToJson(schema))};
+  } catch (const nlohmann::json::exception&) {
+    // JSON is UTF-8; a SQL_ASCII database takes any bytes for a name.
+    return MakeError(ErrorKind::kUnsupported, "table {}: a name or comment is not UTF-8",
+                     schema.id.oid)
+        .WithHint("rename it");
+  }
 }
 
 EncodedRecord EncodeCarried(TableId table, std::string json, Lsn base) {
@@ -111,7 +118,8 @@ EncodedRecord EncodeStop(const TableStop& stop, Lsn after) {
   return {.kind = RecordKind::kStop,
           .lsn = after,
           .prelude = TablePrelude(stop.table),
-          .body = arrow::Buffer::FromString(words.dump())};
+          .body = arrow::Buffer::FromString(
+              words.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))};
 }
 
 EncodedRecord EncodeCut(Cut cut) {

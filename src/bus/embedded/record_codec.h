@@ -25,7 +25,8 @@ struct EncodedRecord {
 
 // kUnsupported when the record is larger than the format allows.
 Result<EncodedRecord> EncodeBatch(const ChangeBatch& batch);
-EncodedRecord EncodeSchema(const TableSchema& schema, Lsn after);
+// kUnsupported when a name is not UTF-8.
+Result<EncodedRecord> EncodeSchema(const TableSchema& schema, Lsn after);
 // A schema's record again, as it stands at the head of a later segment.
 EncodedRecord EncodeCarried(TableId table, std::string json, Lsn base);
 EncodedRecord EncodeStop(const TableStop& stop, Lsn after);
