@@ -106,11 +106,9 @@ void AddCommands(CLI::App& app, Arguments& a) {
 
 // Commands and options of interface.md that this version does not have.
 bool NotInThisVersion(int argc, char** argv) {
-  const std::vector<std::pair<std::string, std::string>> absent = {{"maintain", ""},
-                                                                   {"quarantine", ""},
-                                                                   {"tables", "add"},
-                                                                   {"tables", "remove"},
-                                                                   {"bus", "replay"}};
+  const std::vector<std::pair<std::string, std::string>> absent = {
+      {"audit", ""},     {"maintain", ""},     {"quarantine", ""},
+      {"tables", "add"}, {"tables", "remove"}, {"bus", "replay"}};
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string second = argc > 2 ? argv[2] : "";
   for (const auto& [command, order] : absent) {

@@ -1,0 +1,80 @@
+"""The life of a table: a changed shape stops it, resync brings it back, pause and resume; the others go on meanwhile."""
+
+import pathlib
+
+import pytest
+
+from mirror.mirrored import assert_mirrored, pipeline, states
+
+SQL = """CREATE TABLE a (id int PRIMARY KEY, v varchar(10)); INSERT INTO a SELECT i, 'v' || i FROM generate_series(1, 1000) i;
+         CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1);"""
+
+
+def wait_state(sluice, table: str, state: str) -> None:
+    sluice.wait_for(lambda: states(sluice).get(table) == state, 60, f"{table} to be {state}, not {states(sluice)}")
+
+
+@pytest.mark.parametrize("ddl", ["ADD COLUMN x int DEFAULT 7", "DROP COLUMN v", "RENAME COLUMN v TO w",
+                                 "ALTER COLUMN v TYPE int USING 1", "REPLICA IDENTITY FULL"])
+def test_a_changed_shape_stops_the_table_until_it_is_copied_again(tmp_path: pathlib.Path, ddl: str) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        pg.psql("UPDATE a SET v = 'before' WHERE id = 1")
+        sluice.caught_up()
+        pg.psql(f"ALTER TABLE a {ddl}; INSERT INTO a (id) VALUES (5000); INSERT INTO b VALUES (2)")
+        wait_state(sluice, "public.a", "failed")
+        failed = next(table for table in sluice.json("status")["tables"] if table["name"] == "public.a")
+        assert "shape" in failed["reason"] and "resync" in failed["hint"], failed
+        sluice.wait_for(lambda: states(sluice).get("public.b") == "live", 30)
+        assert sluice.cli("wait", "--timeout", "20s").returncode == 1
+        assert_mirrored(pg, sluice, ["public.b"])
+
+        sluice.ok("tables", "resync", "public.a")
+        wait_state(sluice, "public.a", "live")
+        pg.psql("DELETE FROM a WHERE id < 10")
+        sluice.caught_up()
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_a_shape_changed_while_the_program_was_down_stops_the_table(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.ok("run", "--once")
+        pg.psql("ALTER TABLE a ADD COLUMN x int DEFAULT 7")
+        sluice.run_background()
+        wait_state(sluice, "public.a", "failed")
+        assert sluice.stop() == 0
+        sluice.ok("tables", "resync", "public.a")
+        sluice.run_background()
+        wait_state(sluice, "public.a", "live")
+        sluice.caught_up()
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_a_wider_varchar_and_a_new_index_change_nothing(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        pg.psql("ALTER TABLE a ALTER COLUMN v TYPE varchar(40); CREATE INDEX extra ON a (v); ALTER INDEX extra RENAME TO other;"
+                " ANALYZE a; INSERT INTO a VALUES (5000, 'a longer text than before')")
+        sluice.caught_up()
+        assert set(states(sluice).values()) == {"live"}
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_a_paused_table_waits_and_catches_up(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        sluice.ok("tables", "pause", "public.a")
+        pg.psql("DELETE FROM a WHERE id > 500; INSERT INTO b VALUES (3)")
+        sluice.caught_up()
+        assert states(sluice) == {"public.a": "paused", "public.b": "live"}
+        assert_mirrored(pg, sluice, ["public.b"])
+        assert sluice.stop() == 0
+        sluice.run_background()
+        wait_state(sluice, "public.a", "paused")
+        sluice.ok("tables", "resume", "public.a")
+        wait_state(sluice, "public.a", "live")
+        sluice.caught_up()
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
