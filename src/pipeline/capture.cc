@@ -80,13 +80,8 @@ Status Capture::Handle(std::string_view message) {
 Status Capture::HandleData(std::string_view message) {
   constexpr size_t kHeader = 1 + 3 * 8;
   if (message.size() < kHeader) return MakeError(ErrorKind::kCorrupt, "the stream cut a message");
-  const Lsn before = decoder_->last_end().lsn;
   SLUICE_TRY(decoder_->Consume(message.substr(kHeader)));
-  const Lsn after = decoder_->last_end().lsn;
-  if (after != before) {
-    uncut_changes_ = uncut_changes_ || after > last_cut_.lsn;
-    progress_.received_lsn = std::max(progress_.received_lsn.load(), after.value);
-  }
+  progress_.received_lsn = std::max(progress_.received_lsn.load(), decoder_->last_end().lsn.value);
   return {};
 }
 
@@ -115,7 +110,7 @@ Status Capture::QueueRecords(std::vector<postgres::ChangeDecoder::Record> record
   for (TableStop& stop : stops_()) {
     log::Get("capture")->warn("{}: {}", stop.reason, stop.hint);
     queue_.emplace_back(std::move(stop));
-    uncut_changes_ = true;
+    stop_uncut_ = true;
   }
   SLUICE_LET(const bool room, AppendQueued());
   static_cast<void>(room);  // what does not fit stays queued; Step reads no further then
@@ -150,7 +145,8 @@ bool Capture::IdleCutDue(Lsn position) const {
 Status Capture::CloseCutIfDue() {
   if (!decoder_->at_boundary() || decoder_->adopting() || !queue_.empty()) return {};
   const Lsn requested{requested_lsn_};
-  if (uncut_changes_) {
+  // Adopted transactions end between messages: the decoder knows, not the last message.
+  if (stop_uncut_ || decoder_->last_end().lsn > last_cut_.lsn) {
     const bool wanted = requested > last_cut_.lsn && decoder_->last_end().lsn >= requested;
     const int64_t age = clock_.SteadyMicros() - last_cut_at_us_;
     if (!wanted && age < options_.cut_interval_us) return {};
@@ -175,7 +171,7 @@ Status Capture::CloseCut(Cut cut) {
   SLUICE_LET(const Cut durable, bus_.DurableCut(), "syncing the bus");
   last_cut_ = cut;
   last_cut_at_us_ = clock_.SteadyMicros();
-  uncut_changes_ = false;
+  stop_uncut_ = false;
   progress_.durable_lsn = durable.lsn.value;
   progress_.durable_time_us = durable.time_us;
   return ConfirmIfDue(true);

@@ -87,7 +87,7 @@ class Capture {
   int64_t last_cut_at_us_ = 0;
   int64_t last_status_at_us_ = 0;
   Lsn confirmed_;
-  bool uncut_changes_ = false;
+  bool stop_uncut_ = false;  // a table's stop waits for its cut
   std::atomic<uint64_t> requested_lsn_ = 0;
   bool ping_sent_ = false;
 };

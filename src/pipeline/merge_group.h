@@ -51,6 +51,8 @@ class MergeGroup {
   Result<bool> Advance(std::optional<Lsn> limit, std::vector<TableFault>& faults);
   // The window can be committed now: everything applied is at or below window_cut().
   bool at_cut() const { return !applied_past_cut_ && window_cut_.lsn > position_.lsn; }
+  // Nothing was applied since the last commit: another table at this position may join.
+  bool clean() const { return !applied_past_cut_ && window_cut_ == position_; }
   Cut position() const { return position_; }
   Cut window_cut() const { return window_cut_; }
   bool has_changes() const;

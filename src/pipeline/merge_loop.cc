@@ -57,7 +57,8 @@ Result<StepResult> MergeLoop::Step() {
     if (!worked) return AfterTrouble(worked.error());
     out.worked = out.worked || *worked;
   }
-  FinishGroups();
+  const Status finished = FinishGroups();
+  if (!finished) return AfterTrouble(finished.error());
   if (out.worked) troubles_ = 0;
   Publish();
   out.wake_in_us = 20'000;
@@ -194,7 +195,7 @@ void MergeLoop::ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFa
       {at, fault.reason, fault.hint.empty() ? "run `sluice tables resync`" : fault.hint});
 }
 
-void MergeLoop::FinishGroups() {
+Status MergeLoop::FinishGroups() {
   for (auto group = catching_up_.begin(); group != catching_up_.end();) {
     MergeGroup& one = **group;
     const bool ended = one.end() && one.position().lsn >= one.end()->at.lsn;
@@ -207,14 +208,23 @@ void MergeLoop::FinishGroups() {
       main_ = std::move(*group);
     } else if (!one.end() && !one.empty() && one.position() == main_->position() &&
                !one.tables().front()->first_commit_due()) {
-      for (MirrorTable* table : one.tables()) {
-        log::Get("merge")->info("{} is live at {}", table->loaded().identifier.ToString(),
-                                ToString(one.position().lsn));
-        main_->Add(one.Remove(table->id()));
-      }
+      SLUICE_TRY(JoinMain(one));
     }
     group = *group == nullptr || (*group)->empty() ? catching_up_.erase(group) : std::next(group);
   }
+  return {};
+}
+
+// The main group's reader may be past the position that both committed: what it read since then
+// would be missing for the tables that join, so it reads its window again.
+Status MergeLoop::JoinMain(MergeGroup& group) {
+  if (!main_->clean()) SLUICE_TRY(main_->Rewind());
+  for (MirrorTable* table : group.tables()) {
+    log::Get("merge")->info("{} is live at {}", table->loaded().identifier.ToString(),
+                            ToString(group.position().lsn));
+    main_->Add(group.Remove(table->id()));
+  }
+  return {};
 }
 
 void MergeLoop::AddLive(std::unique_ptr<MirrorTable> table) {

@@ -69,7 +69,8 @@ class MergeLoop {
   Status HandleFault(MergeGroup& group, const TableFault& fault);
   void ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFault& fault, Cut at);
   void Reopen(const ChosenTable& chosen, Cut position);
-  void FinishGroups();
+  Status FinishGroups();
+  Status JoinMain(MergeGroup& group);
   void ParkTable(std::unique_ptr<MirrorTable> table, TableState state, const std::string& reason,
                  const std::string& hint);
   void Remember(const iceberg::TableIdentifier& table, TableState state, const std::string& reason,
