@@ -264,10 +264,29 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
       position = ledger_->rows.back().marks.cut;
     }
   }
+  // The shape that the lake was written in is the one to follow; if the source's is another now,
+  // the tracker stops the table before any of its changes. A paused table is followed too: its
+  // changes wait on the bus.
+  ChosenTable following = chosen;
+  SLUICE_LET(TableSchema recorded, TableSchemaFromJson(PropertyOr(table, "sluice.schema", "")));
+  const bool same = SameShape(recorded, chosen.mirror.schema);
+  following.mirror.schema = recorded;
   const auto state = ParseTableState(PropertyOr(table, "sluice.state", "live"));
-  if (state == TableState::kPaused || state == TableState::kFailed) {
-    park(*state, PropertyOr(table, "sluice.reason", ""), PropertyOr(table, "sluice.hint", ""),
-         position);
+  const auto park_remembered = [&] {
+    TableStatus status;
+    status.state = *state;
+    status.reason = PropertyOr(table, "sluice.reason", "");
+    status.hint = PropertyOr(table, "sluice.hint", "");
+    merge_->Park(following, status, position);
+  };
+  if (state == TableState::kFailed) {
+    park_remembered();
+    return {};
+  }
+  tracker_->Watch(following);
+  if (!same) SLUICE_TRY(tracker_->Check(chosen.source));
+  if (state == TableState::kPaused) {
+    park_remembered();
     return {};
   }
   if (start == TableStart::kHole) {
@@ -280,14 +299,6 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
     park(TableState::kFailed, *foreign, resync, position);
     return {};
   }
-  // The shape that the lake was written in is the one to follow; if the source's is another now,
-  // the tracker stops the table before any of its changes.
-  ChosenTable following = chosen;
-  SLUICE_LET(TableSchema recorded, TableSchemaFromJson(PropertyOr(table, "sluice.schema", "")));
-  const bool same = SameShape(recorded, chosen.mirror.schema);
-  following.mirror.schema = recorded;
-  tracker_->Watch(following);
-  if (!same) SLUICE_TRY(tracker_->Check(chosen.source));
   SLUICE_LET(auto mirror, MirrorTable::OpenLive(*lake_, following, table, position));
   const bool with_ledger = ledger_->rows.empty() || position == ledger_->rows.back().marks.cut;
   if (with_ledger) {
