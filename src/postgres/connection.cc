@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "postgres/connection_string.h"
@@ -28,6 +29,9 @@ struct FreeBuffer {
 };
 using ConnectionHandle = std::unique_ptr<PGconn, FreeConnection>;
 using ResultHandle = std::unique_ptr<PGresult, FreeResult>;
+
+// libpq waits without end when connect_timeout is zero.
+constexpr int kForeverS = 24 * 3600;
 
 class LibpqConnection final : public Connection {
  public:
@@ -210,9 +214,9 @@ std::string LibpqConnection::setting(const std::string& name) const {
   return value == nullptr ? "" : value;
 }
 
-std::string LibpqConnection::keyword(const std::string& name) const {
+std::string EffectiveKeyword(PGconn* connection, std::string_view name) {
   std::string out;
-  PQconninfoOption* const options = PQconninfo(connection_.get());
+  PQconninfoOption* const options = PQconninfo(connection);
   for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr;
        ++option) {
     const bool secret = option->dispchar[0] == '*';
@@ -220,6 +224,10 @@ std::string LibpqConnection::keyword(const std::string& name) const {
   }
   PQconninfoFree(options);
   return out;
+}
+
+std::string LibpqConnection::keyword(const std::string& name) const {
+  return EffectiveKeyword(connection_.get(), name);
 }
 
 Status WaitForSocket(PGconn* connection, PostgresPollingStatusType want,
@@ -231,13 +239,15 @@ Status WaitForSocket(PGconn* connection, PostgresPollingStatusType want,
                  static_cast<int16_t>(want == PGRES_POLLING_WRITING ? POLLOUT : POLLIN), 0};
   if (left.count() > 0 && poll(&waiting, 1, static_cast<int>(left.count())) != 0) return {};
   return MakeError(ErrorKind::kUnavailable, "the server did not answer in time")
-      .WithHint("check host, port and firewall; connect_timeout_s sets the time");
+      .WithHint("check host, port and firewall; connect_timeout in source.url sets the time");
 }
 
 // PQconnectdb, but under PQERRORS_VERBOSE: only so does a refusal's SQLSTATE come through.
-Status Connect(PGconn* connection, int timeout_s) {
+Status Connect(PGconn* connection) {
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(timeout_s);
+  const int timeout_s = std::atoi(EffectiveKeyword(connection, "connect_timeout").c_str());
+  const auto deadline = std::chrono::steady_clock::now() +
+                        std::chrono::seconds(timeout_s > 0 ? timeout_s : kForeverS);
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
     SLUICE_TRY(WaitForSocket(connection, state, deadline));
@@ -261,9 +271,7 @@ Status Settle(Connection& connection) {
   return {};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
+Result<ConnectionHandle> Dial(const ConnectionOptions& options) {
   SLUICE_LET(const auto keywords, ConnectionKeywords(options));
   std::vector<const char*> names;
   std::vector<const char*> values;
@@ -275,7 +283,20 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& op
   values.push_back(nullptr);
   ConnectionHandle handle(PQconnectStartParams(names.data(), values.data(), 1));
   if (handle == nullptr) return MakeError(ErrorKind::kExhausted, "no memory for a connection");
-  SLUICE_TRY(Connect(handle.get(), options.connect_timeout_s), "connecting to Postgres");
+  if (EffectiveKeyword(handle.get(), "host").find(',') == std::string::npos) {
+    SLUICE_TRY(Connect(handle.get()));
+    return handle;
+  }
+  // Only libpq's own loop gives up one of several hosts and tries the next.
+  handle.reset(PQconnectdbParams(names.data(), values.data(), 1));
+  if (PQstatus(handle.get()) != CONNECTION_OK) return ConnectError(PQerrorMessage(handle.get()));
+  return handle;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
+  SLUICE_LET(ConnectionHandle handle, Dial(options), "connecting to Postgres");
   // The server's notices would go to stderr, past the log.
   PQsetNoticeProcessor(
       handle.get(), [](void*, const char*) {}, nullptr);

@@ -20,7 +20,7 @@ struct ConnectionOptions {
   std::string password;      // empty: libpq's own ways
   bool replication = false;  // a logical walsender
   std::string application_name = "sluice";
-  int connect_timeout_s = 10;
+  int connect_timeout_s = 10;  // unless `url` sets connect_timeout; each of several hosts
 };
 
 // A text result: nothing is a null.

@@ -128,6 +128,16 @@ TEST(ConnectionPg, StopsAStatementFromAnotherThread) {
   EXPECT_TRUE(connection->alive());
 }
 
+TEST(ConnectionPg, TriesEveryHostOfAList) {
+  ConnectionOptions options = OptionsFor("postgres");
+  const size_t host = options.url.find("host=");
+  ASSERT_NE(host, std::string::npos);
+  options.url.insert(host + 5, "/nonexistent,");
+  EXPECT_TRUE(Connection::Open(options).has_value());
+  options.url.replace(options.url.find("dbname=postgres"), 15, "dbname=nowhere");
+  EXPECT_EQ(Connection::Open(options).error().kind(), ErrorKind::kConfig);
+}
+
 TEST(ConnectionPg, NoticesThatItsServerIsGone) {
   const auto connection = Connect("postgres");
   const auto admin = Connect("postgres");

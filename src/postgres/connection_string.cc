@@ -68,8 +68,12 @@ Result<std::vector<std::pair<std::string, std::string>>> ConnectionKeywords(
     const ConnectionOptions& options) {
   SLUICE_LET(const ParsedUrl url, Parse(options.url));
   std::vector<std::pair<std::string, std::string>> out = {
-      {"keepalives_idle", "30"},     {"keepalives_interval", "10"}, {"keepalives_count", "3"},
-      {"tcp_user_timeout", "60000"}, {"dbname", options.url},
+      {"keepalives_idle", "30"},
+      {"keepalives_interval", "10"},
+      {"keepalives_count", "3"},
+      {"tcp_user_timeout", "60000"},
+      {"connect_timeout", std::to_string(options.connect_timeout_s)},
+      {"dbname", options.url},
   };
   if (!options.password.empty()) out.emplace_back("password", options.password);
   if (options.replication) out.emplace_back("replication", "database");

@@ -57,9 +57,9 @@ class SourceCheck {
       return std::move(lines_);
     }
     CheckServer();
+    CheckSlotState(**connection);
     CheckRoom();
     CheckDangers();
-    CheckSlotState(**connection);
     CheckReplicationConnection();
     return std::move(lines_);
   }
@@ -155,7 +155,8 @@ void SourceCheck::CheckRoom() {
     if (Number(used) < Number(limit)) {
       Add(Outcome::kOk, limit, what);
     } else {
-      Add(Outcome::kWarn, limit, what,
+      const bool blocks = !slot_exists_ && std::string_view(used) == "slots";
+      Add(blocks ? Outcome::kFail : Outcome::kWarn, limit, what,
           fmt::format("ALTER SYSTEM SET {} = {}, then restart the server", limit,
                       Number(limit) + 2));
     }

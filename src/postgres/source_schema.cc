@@ -38,8 +38,8 @@ Status CheckNames(const SourceTable& table, const ColumnChoice& choice) {
 
 // Lower case as readers that ignore case see a name (Spark, Hive, Glue).
 std::string Folded(const std::string& name) {
-  static const locale_t kLocale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  const locale_t before = kLocale != nullptr ? uselocale(kLocale) : nullptr;
+  static const locale_t utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const locale_t before = utf8_locale != nullptr ? uselocale(utf8_locale) : nullptr;
   std::string out;
   std::mbstate_t in_state{};
   std::mbstate_t out_state{};

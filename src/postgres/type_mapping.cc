@@ -16,8 +16,9 @@ namespace {
 
 using DataType = std::shared_ptr<arrow::DataType>;
 
-constexpr int kPrecisionMax = 38;    // Iceberg's, and 128 bits
-constexpr int kMoneyPrecision = 19;  // int64 in minor units
+constexpr int kPrecisionMax = 38;     // Iceberg's, and 128 bits
+constexpr int32_t kTypmodHeader = 4;  // VARHDRSZ
+constexpr int kMoneyPrecision = 19;   // int64 in minor units
 
 struct NumericSize {
   int precision;
@@ -26,9 +27,8 @@ struct NumericSize {
 
 // numeric_typmod_precision, numeric_typmod_scale (src/backend/utils/adt/numeric.c).
 std::optional<NumericSize> SizeOf(int32_t typmod) {
-  constexpr int32_t kHeader = 4;  // VARHDRSZ
-  if (typmod < kHeader) return std::nullopt;
-  const int32_t packed = typmod - kHeader;
+  if (typmod < kTypmodHeader) return std::nullopt;
+  const int32_t packed = typmod - kTypmodHeader;
   return NumericSize{packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024};
 }
 

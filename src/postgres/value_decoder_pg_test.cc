@@ -25,16 +25,16 @@ Result<std::unique_ptr<Connection>> Open(const ThrowawayPostgres& server) {
 }
 
 Connection& Session() {
-  static const auto kServer = ThrowawayPostgres::Start();
-  static const std::unique_ptr<Connection> kSession = [] {
-    SLUICE_CHECK(kServer, "{}", kServer.error().message());
-    auto opened = Open(**kServer);
+  static const auto server = ThrowawayPostgres::Start();
+  static const std::unique_ptr<Connection> session = [] {
+    SLUICE_CHECK(server, "{}", server.error().message());
+    auto opened = Open(**server);
     SLUICE_CHECK(opened, "{}", opened.error().message());
     const Status made = (*opened)->Execute(testing::kTypeCasesSetup);
     SLUICE_CHECK(made, "{}", made.error().message());
     return std::move(*opened);
   }();
-  return *kSession;
+  return *session;
 }
 
 std::string Literal(const std::string& value) { return QuoteLiteral(value); }

@@ -253,6 +253,21 @@ std::unique_ptr<ValueDecoder> MakeDecimal(Family family, const DecoderSpec& spec
   return nullptr;
 }
 
+std::unique_ptr<ValueDecoder> MakeBoolean(Family family, const DecoderSpec& spec) {
+  if (family == Family::kBool) return Bits<BoolCodec>(spec);
+  return family == Family::kBit ? Bits<OneBitCodec>(spec) : nullptr;
+}
+
+std::unique_ptr<ValueDecoder> MakeInt(Family family, const DecoderSpec& spec) {
+  if (family == Family::kInt4) return Fixed<IntegerCodec<int32_t, int32_t>>(spec);
+  return family == Family::kInt2 ? Fixed<IntegerCodec<int16_t, int32_t>>(spec) : nullptr;
+}
+
+std::unique_ptr<ValueDecoder> MakeDouble(Family family, const DecoderSpec& spec) {
+  if (family == Family::kFloat8) return Fixed<FloatCodec<double, double>>(spec);
+  return family == Family::kFloat4 ? Fixed<FloatCodec<float, double>>(spec) : nullptr;
+}
+
 std::unique_ptr<ValueDecoder> MakeLong(Family family, const DecoderSpec& spec) {
   if (family == Family::kInt8) return Fixed<IntegerCodec<int64_t, int64_t>>(spec);
   if (family == Family::kInt4) return Fixed<IntegerCodec<int32_t, int64_t>>(spec);
@@ -273,18 +288,15 @@ std::unique_ptr<ValueDecoder> MakeTimestamp(Family family, const DecoderSpec& sp
 std::unique_ptr<ValueDecoder> MakeScalarDecoder(Family family, const DecoderSpec& spec) {
   switch (spec.lake->id()) {
     case arrow::Type::BOOL:
-      if (family == Family::kBool) return Bits<BoolCodec>(spec);
-      return family == Family::kBit ? Bits<OneBitCodec>(spec) : nullptr;
+      return MakeBoolean(family, spec);
     case arrow::Type::INT32:
-      if (family == Family::kInt4) return Fixed<IntegerCodec<int32_t, int32_t>>(spec);
-      return family == Family::kInt2 ? Fixed<IntegerCodec<int16_t, int32_t>>(spec) : nullptr;
+      return MakeInt(family, spec);
     case arrow::Type::INT64:
       return MakeLong(family, spec);
     case arrow::Type::FLOAT:
       return family == Family::kFloat4 ? Fixed<FloatCodec<float, float>>(spec) : nullptr;
     case arrow::Type::DOUBLE:
-      if (family == Family::kFloat8) return Fixed<FloatCodec<double, double>>(spec);
-      return family == Family::kFloat4 ? Fixed<FloatCodec<float, double>>(spec) : nullptr;
+      return MakeDouble(family, spec);
     case arrow::Type::DECIMAL128:
       return MakeDecimal(family, spec);
     case arrow::Type::DATE32:

@@ -34,9 +34,9 @@ MirroredTable Table() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const MirroredTable kTable = Table();
+  static const MirroredTable table = Table();
   if (size == 0) return 0;
-  auto decoder = CopyDecoder::Make(kTable, arrow::default_memory_pool());
+  auto decoder = CopyDecoder::Make(table, arrow::default_memory_pool());
   if (!decoder) std::abort();
   const size_t piece = data[0] + size_t{1};
   std::string stream(reinterpret_cast<const char*>(data + 1), size - 1);

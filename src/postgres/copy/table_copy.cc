@@ -64,9 +64,9 @@ class ChunkTransaction {
   ~ChunkTransaction() {
     if (!begun_) return;
     if (copying_) Drain();
-    // Whatever this answers, the chunk's own error is the one to report.
-    const Status ignored = connection_.Execute("ROLLBACK");
-    static_cast<void>(ignored);
+    // A cancel that comes late ends the first one. What they answer does not matter: the chunk's
+    // own error is the one to report, and a connection that is lost shows at its next use.
+    if (!connection_.Execute("ROLLBACK")) static_cast<void>(connection_.Execute("ROLLBACK"));
   }
 
   Status Begin(const std::string& snapshot_name) {
@@ -121,12 +121,12 @@ Result<std::string> CopyStatement(Connection& connection, const MirroredTable& t
                               "pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
                               "WHERE c.oid = $1::pg_catalog.oid",
                               parameters));
-  if (rows.size() != 1 || !rows[0].at(0) || !rows[0].at(1)) return Gone(chunk.relation_oid);
+  if (rows.size() != 1) return Gone(chunk.relation_oid);
   return fmt::format(
       "COPY (SELECT {} FROM ONLY {}.{} WHERE ctid >= '({},0)'::tid AND ctid < '({},0)'::tid) "
       "TO STDOUT (FORMAT binary)",
-      CopyColumns(table), Quoted(*rows[0][0]), Quoted(*rows[0][1]), chunk.first_block,
-      chunk.end_block);
+      CopyColumns(table), Quoted(rows[0].at(0).value_or("")), Quoted(rows[0].at(1).value_or("")),
+      chunk.first_block, chunk.end_block);
 }
 
 Status HandOver(CopyDecoder& decoder, const std::function<Status(const arrow::RecordBatch&)>& take,

@@ -1,6 +1,8 @@
 #include "postgres/values/numeric.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 
@@ -25,6 +27,13 @@ constexpr auto kPowers = [] {
   for (size_t i = 1; i < out.size(); ++i) out[i] = out[i - 1] * 10;
   return out;
 }();
+
+// The group at an index.
+uint32_t Group(const char* digits, int index) {
+  uint16_t raw = 0;
+  std::memcpy(&raw, digits + 2 * static_cast<std::ptrdiff_t>(index), sizeof(raw));
+  return __builtin_bswap16(raw);
+}
 
 uint16_t Load16(const char* at) {
   uint16_t raw = 0;
@@ -74,7 +83,7 @@ bool CutDigits(uint64_t& value, int digits) {
 Fault Small(const char* digits, int count, int exponent, Uint128& out) {
   uint64_t value = 0;
   for (int i = 0; i < count; ++i) {
-    const uint32_t group = Load16(digits + 2 * i);
+    const uint32_t group = Group(digits, i);
     if (group >= kGroupLimit) return Fault::kMalformed;
     value = value * kGroupLimit + group;
   }
@@ -89,7 +98,7 @@ Fault Small(const char* digits, int count, int exponent, Uint128& out) {
 
 // Any number of groups, a scale that cuts the last one, trailing zero groups.
 Fault Large(const char* digits, int count, int exponent, Uint128& out) {
-  while (count > 0 && Load16(digits + 2 * (count - 1)) == 0) {
+  while (count > 0 && Group(digits, count - 1) == 0) {
     --count;
     exponent += kGroupDigits;
   }
@@ -98,7 +107,7 @@ Fault Large(const char* digits, int count, int exponent, Uint128& out) {
   Fault fault = exponent <= -kGroupDigits ? Fault::kPrecision : Fault::kNone;
   bool overflow = exponent > kPowersMax;
   for (int i = 0; i < count; ++i) {
-    uint32_t group = Load16(digits + 2 * i);
+    uint32_t group = Group(digits, i);
     if (group >= kGroupLimit) return Fault::kMalformed;
     uint32_t factor = kGroupLimit;
     if (i + 1 == count && exponent < 0 && fault == Fault::kNone) {
@@ -143,39 +152,66 @@ Fault DecimalReader::Binary(std::string_view bytes, Int128& out) const {
   return Sign(magnitude, header.sign == kNegative, out);
 }
 
+namespace {
+
+// The digits of "123.450" as they are read: up to `scale` of them behind the point, then only zeros
+// may follow.
+class DecimalDigits {
+ public:
+  explicit DecimalDigits(int scale) : scale_(scale) {}
+
+  bool Take(char c) {
+    if (c == '.' && after_point_ < 0) {
+      after_point_ = 0;
+      return true;
+    }
+    if (c < '0' || c > '9') return false;
+    any_ = true;
+    if (after_point_ >= scale_) {
+      inexact_ = inexact_ || c != '0';
+      return true;
+    }
+    if (after_point_ >= 0) ++after_point_;
+    Multiply(10);
+    const auto digit = static_cast<Uint128>(c - '0');
+    overflow_ = __builtin_add_overflow(magnitude_, digit, &magnitude_) || overflow_;
+    return true;
+  }
+  Fault Finish(Uint128& out) {
+    if (!any_) return Fault::kMalformed;
+    Multiply(kPowers[static_cast<size_t>(scale_ - std::max(after_point_, 0))]);
+    if (overflow_) return Fault::kOutOfRange;
+    out = magnitude_;
+    return inexact_ ? Fault::kPrecision : Fault::kNone;
+  }
+
+ private:
+  void Multiply(Uint128 factor) {
+    overflow_ = __builtin_mul_overflow(magnitude_, factor, &magnitude_) || overflow_;
+  }
+
+  int scale_;
+  int after_point_ = -1;  // digits seen behind the point
+  Uint128 magnitude_ = 0;
+  bool any_ = false;
+  bool overflow_ = false;
+  bool inexact_ = false;
+};
+
+}  // namespace
+
 Fault DecimalReader::Text(std::string_view text, Int128& out) const {
   if (text == "NaN") return Fault::kNan;
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
   if (text == "Infinity") return Fault::kInfinity;
-  Uint128 magnitude = 0;
-  int after_point = -1;  // digits seen after the point
-  bool any = false;
-  bool overflow = false;
-  bool inexact = false;
+  DecimalDigits digits(scale_);
   for (const char c : text) {
-    if (c == '.' && after_point < 0) {
-      after_point = 0;
-      continue;
-    }
-    if (c < '0' || c > '9') return Fault::kMalformed;
-    any = true;
-    if (after_point >= scale_) {
-      inexact = inexact || c != '0';
-      continue;
-    }
-    if (after_point >= 0) ++after_point;
-    overflow = __builtin_mul_overflow(magnitude, Uint128{10}, &magnitude) || overflow;
-    overflow =
-        __builtin_add_overflow(magnitude, Uint128{static_cast<uint8_t>(c - '0')}, &magnitude) ||
-        overflow;
+    if (!digits.Take(c)) return Fault::kMalformed;
   }
-  if (!any) return Fault::kMalformed;
-  const int missing = scale_ - (after_point < 0 ? 0 : after_point);
-  overflow = __builtin_mul_overflow(magnitude, kPowers[static_cast<size_t>(missing)], &magnitude) ||
-             overflow;
-  if (overflow) return Fault::kOutOfRange;
-  return inexact ? Fault::kPrecision : Sign(magnitude, negative, out);
+  Uint128 magnitude = 0;
+  const Fault fault = digits.Finish(magnitude);
+  return fault == Fault::kNone ? Sign(magnitude, negative, out) : fault;
 }
 
 Fault DecimalReader::Minor(int64_t minor, int digits, Int128& out) const {
@@ -219,7 +255,7 @@ Fault NumericToText(std::string_view bytes, std::string& out) {
   if (fault != Fault::kNone) return fault;
   const auto group = [&](int index) -> uint32_t {
     if (index < 0 || index >= header.count) return 0;
-    return Load16(bytes.data() + kHeaderBytes + 2 * static_cast<size_t>(index));
+    return Group(bytes.data() + kHeaderBytes, index);
   };
   for (int i = 0; i < header.count; ++i) {
     if (group(i) >= kGroupLimit) return Fault::kMalformed;

@@ -5,11 +5,11 @@
 namespace sluice::postgres {
 
 bool IsUtf8Checked(std::string_view bytes) {
-  static const bool kReady = [] {
+  static const bool ready = [] {
     arrow::util::InitializeUTF8();
     return true;
   }();
-  return kReady && arrow::util::ValidateUTF8(bytes);
+  return ready && arrow::util::ValidateUTF8(bytes);
 }
 
 }  // namespace sluice::postgres

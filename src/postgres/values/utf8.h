@@ -11,7 +11,7 @@ namespace sluice::postgres {
 bool IsUtf8Checked(std::string_view bytes);
 
 inline bool IsUtf8(std::string_view bytes) {
-  constexpr uint64_t kHighBits = 0x8080808080808080;
+  constexpr uint64_t high_bits = 0x8080808080808080;
   const char* at = bytes.data();
   size_t left = bytes.size();
   uint64_t seen = 0;
@@ -21,7 +21,7 @@ inline bool IsUtf8(std::string_view bytes) {
     seen |= word;
   }
   for (; left > 0; ++at, --left) seen |= static_cast<uint8_t>(*at);
-  return (seen & kHighBits) == 0 || IsUtf8Checked(bytes);
+  return (seen & high_bits) == 0 || IsUtf8Checked(bytes);
 }
 
 }  // namespace sluice::postgres
