@@ -1,0 +1,57 @@
+"""Figures, their goals, and where they are written."""
+
+import datetime
+import json
+import operator
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent / "results"
+COMPARE = {"<=": operator.le, ">=": operator.ge}
+# (bench, words that the measure must contain) -> its goals, the first version's first
+GOALS = {
+    ("S1", "pinned", "wall"): ["<= 1.3", "<= 1.1"],
+    ("S1", "pinned", "rows per CPU-second"): [">= 1.2", ">= 2.0"],
+    ("S1", "peak memory"): ["<= 512", "<= 256"],
+    ("C2", "pinned", "rate"): [">= 0.6", ">= 0.9"],
+    ("C2", "pinned", "changes per CPU-second"): [">= 300"],
+    ("C2", "peak memory"): ["<= 512"],
+    ("C3", "pinned", "rate"): [">= 0.8"],
+    ("C3", "pinned", "updates per second"): [">= 100"],
+    ("C3", "index"): ["<= 16", "<= 12"],
+    ("C3", "peak memory"): ["<= 512"],
+}
+
+
+class Results:
+    def __init__(self) -> None:
+        self.entries: list[dict] = []
+
+    def add(self, bench: str, measure: str, value: float, unit: str) -> None:
+        """One entry a goal; one without a goal where there is none."""
+        for goal in _goals(bench, measure) or [None]:
+            met = _met(value, goal) if goal else None
+            self.entries.append({"bench": bench, "measure": measure, "value": round(value, 3), "unit": unit,
+                                 "goal": goal, "met": met})
+            mark = "" if met is None else "met" if met else "NOT met"
+            print(f"  {bench}  {measure:<52} {value:>10.2f} {unit:<12} {goal or '':<8} {mark}", flush=True)
+
+    def write(self) -> pathlib.Path:
+        FOLDER.mkdir(exist_ok=True)
+        text = json.dumps(self.entries, indent=1) + "\n"
+        dated = FOLDER / f"{datetime.date.today().isoformat()}.json"
+        for file in (dated, FOLDER / "latest.json"):
+            file.write_text(text)
+        return dated
+
+
+def _goals(bench: str, measure: str) -> list[str]:
+    words = [bench, *(part.strip() for part in measure.replace(":", ",").split(","))]
+    for key, goals in GOALS.items():
+        if key[0] == bench and all(any(word.startswith(part) for word in words) for part in key[1:]):
+            return goals
+    return []
+
+
+def _met(value: float, goal: str) -> bool:
+    sign, limit = goal.split()
+    return COMPARE[sign](value, float(limit))

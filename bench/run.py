@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""`make bench`: figures of this program, each beside its own lower bound, measured in turns on this machine.
+
+ONLY=S1,C2 runs some. SCALE=0.05 is a quick try: its figures mean little. PAIRS=n: how often each pair runs, 5 by itself.
+SLUICE_BIN: the program (`drain` lies beside it). Exit code 0: all ran and every lake equalled its source; goals not met
+are printed, and written to results/.
+"""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+BENCH = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH)]
+
+from harness.sluice import BINARY  # noqa: E402
+
+from copy_bench import CopyBench  # noqa: E402
+from results import Results  # noqa: E402
+from source import Source  # noqa: E402
+from stream_bench import TpcB, Updates  # noqa: E402
+
+BENCHES = {"S1": CopyBench, "C2": TpcB, "C3": Updates}
+
+
+def main() -> int:
+    chosen = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(BENCHES)
+    if unknown := [name for name in chosen if name not in BENCHES]:
+        print(f"no bench {', '.join(unknown)}: there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    pairs, scale = int(os.environ.get("PAIRS", "5")), float(os.environ.get("SCALE", "1"))
+    if (os.cpu_count() or 1) < 2:
+        print("pinning needs two cores", file=sys.stderr)
+        return 2
+    results = Results()
+    for name in chosen:
+        with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
+            with Source(BINARY.parent, pathlib.Path(scratch)) as source:
+                BENCHES[name](source, results, pairs, scale).run()
+    if scale == 1:
+        print(f"written to {results.write()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

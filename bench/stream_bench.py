@@ -1,0 +1,152 @@
+"""C2 and C3: a backlog that waits in a slot, against the same slot drained to nothing.
+
+The first copy is made and stopped, the slot copied, the backlog written. Every turn starts from there: from a copy of the
+slot, and sluice from a copy of its folder.
+"""
+
+import abc
+import shutil
+
+from harness.sluice import Sluice
+from measure import Running, Usage, folder_bytes, median
+from results import Results
+from source import PROGRAM_CORE, Source, compare
+
+SLOT, BASE = "sluice_bench", "base"
+
+
+class StreamBench(abc.ABC):
+    """A subclass says what the tables are and what happens to them."""
+
+    name: str
+    changes_word = "changes"
+
+    def __init__(self, source: Source, results: Results, pairs: int, scale: float):
+        self.source, self.results, self.pairs, self.scale = source, results, pairs, scale
+        self.sluice = Sluice(source.scratch / "stream")
+        self.kept = source.scratch / "stream-kept"
+
+    @abc.abstractmethod
+    def fill(self) -> None: ...
+
+    @abc.abstractmethod
+    def backlog(self) -> None: ...
+
+    @abc.abstractmethod
+    def tables(self) -> dict[str, str]:
+        """table -> the text of a row"""
+
+    def run(self) -> None:
+        print(f"{self.name}: {self.__doc__}", flush=True)
+        self._begin()
+        self.backlog()
+        self.end = self.source.sql("SELECT pg_current_wal_insert_lsn()")
+        self.expected = {table: (text, self.source.sums(table, text)) for table, text in self.tables().items()}
+        for pinned in (True, False):
+            self.source.pin(pinned)
+            self._pairs("pinned" if pinned else "unpinned", pinned)
+        self.source.pin(False)
+        self._restore()
+        self.sluice.ok("drop", "--yes")
+        self.source.sql(f"SELECT pg_drop_replication_slot('{BASE}'); DROP TABLE {', '.join(self.tables())}")
+        for folder in (self.sluice.folder, self.kept):
+            shutil.rmtree(folder)
+
+    def _begin(self) -> None:
+        self.fill()
+        self.sluice.write_config(self.source.url, pipeline="bench")
+        self.sluice.ok("run", "--once", seconds=600)
+        shutil.copytree(self.sluice.folder, self.kept, ignore=shutil.ignore_patterns("*.sock"))
+        self.source.sql(f"SELECT pg_copy_logical_replication_slot('{SLOT}', '{BASE}')")
+
+    def _restore(self) -> None:
+        shutil.rmtree(self.sluice.folder)
+        shutil.copytree(self.kept, self.sluice.folder)
+        self._new_slot()
+
+    def _new_slot(self) -> None:
+        self.source.sql(f"SELECT pg_drop_replication_slot('{SLOT}')")
+        self.source.sql(f"SELECT pg_copy_logical_replication_slot('{BASE}', '{SLOT}')")
+
+    def _pairs(self, name: str, pinned: bool) -> None:
+        drains, follows = [], []
+        for _ in range(self.pairs):
+            drain, changes = self._drain(pinned)
+            drains.append(drain)
+            follows.append(self._follow(pinned))
+        usages = [usage for usage, _ in follows]
+        ratios = [drain.wall / follow.wall for drain, follow in zip(drains, usages)]
+        add, what = self.results.add, self.changes_word
+        add(self.name, f"{name}: rate / drained slot", median(ratios), "ratio")
+        add(self.name, f"{name}: {what} per CPU-second", changes / median(u.cpu for u in usages) / 1e3, f"K {what}")
+        add(self.name, f"{name}: {what} per second", changes / median(u.wall for u in usages) / 1e3, f"K {what}")
+        add(self.name, f"{name}: drained {what} per second", changes / median(d.wall for d in drains) / 1e3, f"K {what}")
+        add(self.name, f"{name}: peak memory", max(u.peak_bytes for u in usages) / 2**20, "MiB")
+        add(self.name, f"{name}: bytes written a change", median(u.written_bytes for u in usages) / changes, "bytes")
+        add(self.name, f"{name}: index runs, per row", median(index for _, index in follows), "bytes")
+
+    def _drain(self, pinned: bool) -> tuple[Usage, int]:
+        self._new_slot()
+        options = f"(proto_version '2', streaming 'on', binary 'true', publication_names '{SLOT}')"
+        return self.source.drain([["stream", SLOT, self.end, options]], pinned)
+
+    def _follow(self, pinned: bool) -> tuple[Usage, float]:
+        self._restore()
+        command = [self.sluice.binary, "run", "-c", self.sluice.config_file, "--once"]
+        usage = Running(command, self.sluice.log_file, PROGRAM_CORE if pinned else None).finish()
+        compare(self.source, self.sluice.catalog_db, self.expected)
+        rows = sum(int(sums.split("|")[0]) for _, sums in self.expected.values())
+        return usage, folder_bytes(self.sluice.folder / "state" / "index") / rows
+
+
+class TpcB(StreamBench):
+    """a backlog of TPC-B transactions by pgbench"""
+
+    name = "C2"
+    TRANSACTIONS = 400_000
+    ACCOUNTS_SCALE = 20
+
+    def fill(self) -> None:
+        self.source.pgbench("-i", "-q", "-s", max(1, round(self.ACCOUNTS_SCALE * self.scale)))
+        self.source.sql("ALTER TABLE pgbench_history ADD COLUMN hid bigserial PRIMARY KEY; CHECKPOINT")
+
+    def backlog(self) -> None:
+        self.source.pgbench("-M", "prepared", "-c", 2, "-j", 1, "--random-seed=7", "-t",
+                            int(self.TRANSACTIONS * self.scale) // 2)
+
+    def tables(self) -> dict[str, str]:
+        return {"pgbench_accounts": "concat_ws('|', aid, bid, abalance, rtrim(filler))",
+                "pgbench_tellers": "concat_ws('|', tid, bid, tbalance, rtrim(filler))",
+                "pgbench_branches": "concat_ws('|', bid, bbalance, rtrim(filler))",
+                "pgbench_history": "concat_ws('|', hid, tid, bid, aid, delta, mtime::date, rtrim(filler))"}
+
+
+class Updates(StreamBench):
+    """updates, ten rows a transaction, spread over a table of 5 M rows"""
+
+    name = "C3"
+    changes_word = "updates"
+    ROWS = 5_000_000
+    TRANSACTIONS = 100_000
+
+    def fill(self) -> None:
+        self.rows = int(self.ROWS * self.scale)
+        self.source.sql(f"""
+            CREATE TABLE items (id bigint PRIMARY KEY, kind integer NOT NULL, amount numeric(12,2) NOT NULL,
+                                note varchar(40) NOT NULL, changed timestamptz NOT NULL) WITH (fillfactor = 70);
+            INSERT INTO items SELECT i, i % 97, (i * 7919 % 1000003) / 100.0, 'item ' || md5(i::text),
+                                     timestamptz '2026-01-01 00:00+00' + i * interval '1 second'
+            FROM generate_series(1, {self.rows}) i;
+            VACUUM (FREEZE, ANALYZE) items; CHECKPOINT""")
+
+    def backlog(self) -> None:
+        keys = "".join(f"\\set k{i} random(1, {self.rows})\n" for i in range(10))
+        listed = ", ".join(f":k{i}" for i in range(10))
+        script = self.source.scratch / "updates.sql"
+        script.write_text(f"{keys}UPDATE items SET amount = amount + 1, changed = changed + interval '1 day' "
+                          f"WHERE id IN ({listed});\n")
+        self.source.pgbench("-M", "prepared", "-c", 2, "-j", 1, "--random-seed=7", "-f", script, "-t",
+                            int(self.TRANSACTIONS * self.scale) // 2)
+
+    def tables(self) -> dict[str, str]:
+        return {"items": "concat_ws('|', id, kind, amount, note, (extract(epoch FROM changed))::bigint)"}
