@@ -24,6 +24,14 @@ struct WaitOptions {
 int Wait(const Context& context, const WaitOptions& options);
 int ShowStatus(const Context& context, bool watch);
 int Query(const Context& context, const std::string& table, const std::string& engine);
+struct AuditArguments {
+  std::vector<std::string> tables;
+  double sample_percent = 100;
+  std::string timeout;
+  bool show_keys = false;
+  bool repair = false;
+};
+int Audit(const Context& context, const AuditArguments& arguments);
 int ListTables(const Context& context);
 // `order`: resync, pause, resume.
 int OrderTables(const Context& context, const std::string& order,

@@ -17,6 +17,7 @@ struct Arguments {
   InitOptions init;
   bool once = false;
   WaitOptions wait;
+  AuditArguments audit;
   bool watch = false;
   std::string table;
   std::string engine = "duckdb";
@@ -68,6 +69,17 @@ void AddBus(CLI::App& app, Arguments& a) {
   })->add_option("--records", a.records, "at most so many");
 }
 
+void AddAudit(CLI::App& app, Arguments& a) {
+  CLI::App* audit = Command(app, a, "audit", "compare source and lake row by row at one cut",
+                            [&a] { return Audit(a.context, a.audit); });
+  audit->add_option("TABLE", a.audit.tables, "source or lake names; none: all");
+  audit->add_option("--sample", a.audit.sample_percent, "only this share of the keys, in percent")
+      ->check(CLI::Range(0.001, 100.0));
+  audit->add_option("--timeout", a.audit.timeout, "wait so long for the bus (60s)");
+  audit->add_flag("--show-keys", a.audit.show_keys, "name the keys of rows that differ");
+  audit->add_flag("--repair", a.audit.repair, "not in this version");
+}
+
 void AddCommands(CLI::App& app, Arguments& a) {
   CLI::App* init = Command(app, a, "init", "look at a database and write a commented sluice.yaml",
                            [&a] { return Init(a.context, a.init); });
@@ -93,6 +105,7 @@ void AddCommands(CLI::App& app, Arguments& a) {
   query->add_option("TABLE", a.table, "source or lake name")->required();
   query->add_option("--for", a.engine, "duckdb, pyiceberg or spark")
       ->check(CLI::IsMember({"duckdb", "pyiceberg", "spark"}));
+  AddAudit(app, a);
   AddTables(app, a);
   AddBus(app, a);
   CLI::App* drop = Command(app, a, "drop", "remove slot, publication and what is here",
@@ -106,9 +119,11 @@ void AddCommands(CLI::App& app, Arguments& a) {
 
 // Commands and options of interface.md that this version does not have.
 bool NotInThisVersion(int argc, char** argv) {
-  const std::vector<std::pair<std::string, std::string>> absent = {
-      {"audit", ""},     {"maintain", ""},     {"quarantine", ""},
-      {"tables", "add"}, {"tables", "remove"}, {"bus", "replay"}};
+  const std::vector<std::pair<std::string, std::string>> absent = {{"maintain", ""},
+                                                                   {"quarantine", ""},
+                                                                   {"tables", "add"},
+                                                                   {"tables", "remove"},
+                                                                   {"bus", "replay"}};
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string second = argc > 2 ? argv[2] : "";
   for (const auto& [command, order] : absent) {

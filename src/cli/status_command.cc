@@ -11,14 +11,21 @@ namespace sluice::cli {
 
 namespace {
 
+std::string AuditWords(const Json& audit) {
+  if (audit.is_null()) return "-";
+  if (audit.at("differences") != 0) return "DIFFERED at " + audit.at("cut_lsn").get<std::string>();
+  return "equal at " + audit.at("cut_lsn").get<std::string>();
+}
+
 void PrintTables(const Json& status) {
   std::vector<std::vector<std::string>> rows = {
-      {"TABLE", "STATE", "ROWS", "CUT", "LAG", "BEHIND", "FILES", "DELETES", "ICEBERG"}};
+      {"TABLE", "STATE", "ROWS", "CUT", "LAG", "BEHIND", "FILES", "DELETES", "AUDIT", "ICEBERG"}};
   for (const Json& table : status.at("tables")) {
     rows.push_back({table.at("name"), table.at("state"), FormatCount(table.at("rows")),
                     table.at("cut_lsn"), FormatSeconds(table.at("lag_seconds")),
                     FormatBytes(table.at("lag_bytes")), FormatCount(table.at("data_files")),
-                    FormatCount(table.at("delete_files")), table.at("iceberg")});
+                    FormatCount(table.at("delete_files")), AuditWords(table.at("last_audit")),
+                    table.at("iceberg")});
   }
   Print(FormatTable(rows));
   for (const Json& table : status.at("tables")) {
@@ -60,7 +67,9 @@ Result<std::pair<Json, bool>> ReadStatus(const Config& config) {
   SLUICE_LET(auto live, service::ControlClient(ControlSocket(config)).Status());
   if (live) return std::pair(std::move(*live), true);
   SLUICE_LET(const auto status, ReadLakeStatus(config));
-  return std::pair(service::StatusToJson(status, SystemClock().WallMicros()), false);
+  SLUICE_LET(const auto audits,
+             audit::ReadLastAudits(LocalFileSystem(), config.options.state_folder));
+  return std::pair(service::StatusToJson(status, audits, SystemClock().WallMicros()), false);
 }
 
 int PrintReadStatus(const Context& context, const Config& config) {

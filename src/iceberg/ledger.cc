@@ -83,6 +83,11 @@ Result<PreparedCommit> PrepareLedgerClaim(store::ObjectStore& store, const Table
 
 std::vector<LedgerRow> RetainedRows(std::vector<LedgerRow> rows, LedgerRow row, size_t rows_max,
                                     const HistoryPolicy& history) {
+  // The same cut again, with tables that joined since.
+  if (!rows.empty() && rows.back().marks.cut == row.marks.cut) {
+    row.committed_at_us = rows.back().committed_at_us;
+    rows.pop_back();
+  }
   rows.push_back(std::move(row));
   std::vector<int64_t> times;
   for (const LedgerRow& one : rows) {

@@ -42,7 +42,8 @@ Result<PreparedCommit> PrepareLedgerClaim(store::ObjectStore& store, const Table
                                           const Marks& marks, int64_t now_ms);
 
 // The rows that stay once `row` is appended: thinned as `history` thins the tables' snapshots (all
-// of a cut carry one time, so a row that stays finds its snapshots), at most `rows_max`.
+// of a cut carry one time, so a row that stays finds its snapshots), at most `rows_max`. A row of
+// the newest one's cut replaces it.
 std::vector<LedgerRow> RetainedRows(std::vector<LedgerRow> rows, LedgerRow row, size_t rows_max,
                                     const HistoryPolicy& history);
 

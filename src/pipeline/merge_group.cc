@@ -122,6 +122,12 @@ Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger) {
   return conflicted;
 }
 
+Status MergeGroup::Record(iceberg::Ledger& ledger) const {
+  SLUICE_LET(const CutResult result, CommitCut(lake_, {}, tables(), &ledger, position_));
+  if (result.committed) return {};
+  return MakeError(ErrorKind::kUnavailable, "another program changed the ledger");
+}
+
 Status MergeGroup::Rewind() {
   for (MirrorTable* table : tables()) SLUICE_TRY(table->Abandon());
   records_.clear();

@@ -63,6 +63,8 @@ class MergeGroup {
   // Commits the window; with a ledger its row too. On conflict the window is rewound and the
   // conflicted tables are returned.
   Result<std::vector<TableId>> Commit(iceberg::Ledger* ledger);
+  // Writes the ledger's row for position() anew: which tables stand there has changed.
+  Status Record(iceberg::Ledger& ledger) const;
   // Forgets the window and reads it again.
   Status Rewind();
 

@@ -59,6 +59,8 @@ Result<StepResult> MergeLoop::Step() {
   }
   const Status finished = FinishGroups();
   if (!finished) return AfterTrouble(finished.error());
+  const Status recorded = RecordMembers();
+  if (!recorded) return AfterTrouble(recorded.error());
   if (out.worked) troubles_ = 0;
   Publish();
   out.wake_in_us = 20'000;
@@ -110,11 +112,23 @@ Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   SLUICE_LET(const std::vector<TableId> conflicted, group.Commit(is_main ? &ledger_ : nullptr));
   if (!conflicted.empty()) SLUICE_TRY(HandleConflicts(group, conflicted));
   last_commit_us_ = lake_.clock.SteadyMicros();
-  if (is_main) {
-    committed_ = group.position().lsn.value;
-    board_.SetCut(group.position());
-  }
+  if (is_main) LedgerStandsAt(group.position());
   return true;
+}
+
+void MergeLoop::LedgerStandsAt(Cut cut) {
+  members_changed_ = false;
+  committed_ = cut.lsn.value;
+  board_.SetCut(cut);
+}
+
+// A table that joined between two cuts is in the ledger at once, so that whoever reads several
+// tables through it finds this one from its first snapshot on.
+Status MergeLoop::RecordMembers() {
+  if (!members_changed_ || !main_->clean()) return {};
+  SLUICE_TRY(main_->Record(ledger_), "listing a table in the ledger");
+  LedgerStandsAt(main_->position());
+  return {};
 }
 
 // Without a ledger commit nothing would notice that the pipeline was taken over.
@@ -206,6 +220,7 @@ Status MergeLoop::FinishGroups() {
     } else if (!one.end() && !one.empty() && main_->empty() && one.position().lsn.value > 0 &&
                !one.tables().front()->first_commit_due()) {
       main_ = std::move(*group);
+      members_changed_ = true;
     } else if (!one.end() && !one.empty() && one.position() == main_->position() &&
                !one.tables().front()->first_commit_due()) {
       SLUICE_TRY(JoinMain(one));
@@ -224,6 +239,7 @@ Status MergeLoop::JoinMain(MergeGroup& group) {
                             ToString(group.position().lsn));
     main_->Add(group.Remove(table->id()));
   }
+  members_changed_ = true;
   return {};
 }
 

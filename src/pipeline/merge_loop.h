@@ -71,6 +71,8 @@ class MergeLoop {
   void Reopen(const ChosenTable& chosen, Cut position);
   Status FinishGroups();
   Status JoinMain(MergeGroup& group);
+  Status RecordMembers();
+  void LedgerStandsAt(Cut cut);
   void ParkTable(std::unique_ptr<MirrorTable> table, TableState state, const std::string& reason,
                  const std::string& hint);
   void Remember(const iceberg::TableIdentifier& table, TableState state, const std::string& reason,
@@ -91,7 +93,8 @@ class MergeLoop {
   Lsn flush_;
   int64_t last_commit_us_ = 0;
   int64_t last_publish_us_ = 0;
-  int troubles_ = 0;  // in a row, for backoff
+  int troubles_ = 0;              // in a row, for backoff
+  bool members_changed_ = false;  // of the main group, since the ledger's newest row
   std::atomic<uint64_t> pinned_ = 0;
   std::atomic<uint64_t> committed_ = 0;
   std::mutex posted_mutex_;

@@ -298,8 +298,7 @@ void Supervisor::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
     }
     merge.AddCatchingUp(std::move(*opened));
   });
-  const std::lock_guard lock(capture_mutex_);
-  if (capture_ != nullptr) capture_->RequestCut(until);
+  RequestCut(until);
 }
 
 // --- the watch: shape, source and new tables, now and then ---
@@ -407,11 +406,9 @@ Status Supervisor::Wait(Lsn lsn, int64_t timeout_us, const std::stop_token& stop
   const int64_t start = clock_.SteadyMicros();
   merge_->Post([lsn](MergeLoop& merge) { merge.FlushThrough(lsn); });
   while (!stop.stop_requested() && !internal_stop_.stop_requested()) {
-    {
-      const std::lock_guard lock(capture_mutex_);
-      if (capture_ != nullptr) capture_->RequestCut(lsn);
-    }
+    RequestCut(lsn);
     bool reached = true;
+    bool any = false;
     for (const TableStatus& table : board_.Read().tables) {
       if (table.state == TableState::kFailed) {
         return MakeError(ErrorKind::kUnsupported, "table {} has failed: {}", table.name,
@@ -421,8 +418,9 @@ Status Supervisor::Wait(Lsn lsn, int64_t timeout_us, const std::stop_token& stop
       if (table.state == TableState::kPaused || table.state == TableState::kRemoved) continue;
       const bool holds = table.state == TableState::kLive || table.state == TableState::kCatchingUp;
       reached = reached && holds && table.cut.lsn >= lsn && table.snapshot_id != 0;
+      any = true;
     }
-    if (reached) return {};
+    if (reached && (!any || merge_->committed() >= lsn)) return {};
     if (clock_.SteadyMicros() - start >= timeout_us) {
       return MakeError(ErrorKind::kExhausted, "the lake did not reach {} in time", ToString(lsn))
           .WithHint("`sluice status` shows which table is behind");
@@ -430,6 +428,25 @@ Status Supervisor::Wait(Lsn lsn, int64_t timeout_us, const std::stop_token& stop
     pipeline::Pause(stop, 20'000);
   }
   return MakeError(ErrorKind::kStopped, "stopped");
+}
+
+Status Supervisor::WaitForBus(Lsn lsn, int64_t timeout_us, const std::stop_token& stop) {
+  const int64_t start = clock_.SteadyMicros();
+  while (!stop.stop_requested() && !internal_stop_.stop_requested()) {
+    if (progress_.durable_lsn >= lsn.value) return {};
+    RequestCut(lsn);
+    if (clock_.SteadyMicros() - start >= timeout_us) {
+      return MakeError(ErrorKind::kExhausted, "the bus did not reach {} in time", ToString(lsn))
+          .WithHint("`sluice status` shows whether capture is connected");
+    }
+    pipeline::Pause(stop, 5'000);
+  }
+  return MakeError(ErrorKind::kStopped, "stopped");
+}
+
+void Supervisor::RequestCut(Lsn lsn) {
+  const std::lock_guard lock(capture_mutex_);
+  if (capture_ != nullptr) capture_->RequestCut(lsn);
 }
 
 bool Supervisor::ready() const {

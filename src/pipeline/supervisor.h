@@ -40,9 +40,12 @@ class Supervisor {
 
   // --- for the service; any thread, while Run runs ---
   PipelineStatus status() const { return board_.Read(); }
+  const std::string& state_folder() const { return options_.state_folder; }
   // Until the lake holds every transaction up to `lsn`. kExhausted: the time is up; kUnsupported: a
   // table that should hold it has failed.
   Status Wait(Lsn lsn, int64_t timeout_us, const std::stop_token& stop);
+  // The same of the bus: sooner, and no table's trouble counts.
+  Status WaitForBus(Lsn lsn, int64_t timeout_us, const std::stop_token& stop);
   // `name`: source spelling ("public.orders"). kConfig: unknown or not in that state.
   Status Pause(const std::string& name);
   Status Resume(const std::string& name);
@@ -66,6 +69,7 @@ class Supervisor {
 
   // supervisor.cc
   Result<std::unique_ptr<Capture>> Connect();
+  void RequestCut(Lsn lsn);
   void RunCapture(const std::stop_token& stop);
   Status CaptureUntilTrouble(const std::stop_token& stop);
   void RunMerge(const std::stop_token& stop);

@@ -58,9 +58,14 @@ class HttpServer final : public Server {
   }
 
  private:
+  audit::LastAudits LastAudits() const {
+    return audit::ReadLastAudits(LocalFileSystem(), supervisor_.state_folder())
+        .value_or(audit::LastAudits{});
+  }
+
   void AddReads(httplib::Server& server) {
     server.Get("/status", [this](const httplib::Request&, httplib::Response& response) {
-      Answer(response, StatusToJson(supervisor_.status(), clock_.WallMicros()));
+      Answer(response, StatusToJson(supervisor_.status(), LastAudits(), clock_.WallMicros()));
     });
     server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(MetricsText(supervisor_.status(), clock_.WallMicros()),
@@ -81,7 +86,9 @@ class HttpServer final : public Server {
       int64_t timeout_us = INT64_MAX;
       const std::string text = request.get_param_value("timeout_us");
       std::from_chars(text.data(), text.data() + text.size(), timeout_us);
-      Answer(response, supervisor_.Wait(*lsn, timeout_us, stop_.get_token()));
+      const bool bus = request.get_param_value("of") == "bus";
+      const auto wait = bus ? &pipeline::Supervisor::WaitForBus : &pipeline::Supervisor::Wait;
+      Answer(response, (supervisor_.*wait)(*lsn, timeout_us, stop_.get_token()));
     });
     using Order = Status (pipeline::Supervisor::*)(const std::string&);
     const auto order = [this](const char* path, Order method) {

@@ -47,8 +47,18 @@ Json BusToJson(const pipeline::BusStatus& bus) {
            bus.seconds_until_full ? Json(*bus.seconds_until_full) : Json(nullptr)}};
 }
 
+Json AuditToJson(const audit::LastAudits& audits, const std::string& table) {
+  const auto found = audits.find(table);
+  if (found == audits.end()) return nullptr;
+  return {{"time", Time(found->second.time_us)},
+          {"cut_lsn", ToString(found->second.cut)},
+          {"rows", found->second.rows},
+          {"differences", found->second.differences},
+          {"sample_percent", found->second.sample_percent}};
+}
+
 Json TableToJson(const pipeline::PipelineStatus& status, const pipeline::TableStatus& table,
-                 int64_t now_us) {
+                 const audit::LastAudits& audits, int64_t now_us) {
   return {{"name", table.name},
           {"iceberg", table.iceberg},
           {"metadata_location", table.metadata_location},
@@ -68,7 +78,7 @@ Json TableToJson(const pipeline::PipelineStatus& status, const pipeline::TableSt
           {"data_files", table.data_files},
           {"delete_files", table.delete_files},
           {"deleted_rows", table.deleted_rows},
-          {"last_audit", nullptr}};
+          {"last_audit", AuditToJson(audits, table.name)}};
 }
 
 }  // namespace
@@ -85,10 +95,11 @@ double LagSeconds(const pipeline::PipelineStatus& status, const pipeline::TableS
   return static_cast<double>(std::max<int64_t>(now_us - table.cut.time_us, 0)) / 1e6;
 }
 
-Json StatusToJson(const pipeline::PipelineStatus& status, int64_t now_us) {
+Json StatusToJson(const pipeline::PipelineStatus& status, const audit::LastAudits& audits,
+                  int64_t now_us) {
   Json tables = Json::array();
   for (const pipeline::TableStatus& table : status.tables) {
-    tables.push_back(TableToJson(status, table, now_us));
+    tables.push_back(TableToJson(status, table, audits, now_us));
   }
   return {{"pipeline", status.pipeline},
           {"source", SourceToJson(status.source)},

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "audit/last_audit.h"
 #include "base/error.h"
 #include "pipeline/status_board.h"
 
@@ -12,7 +13,8 @@ namespace sluice::service {
 using Json = nlohmann::ordered_json;
 
 // `now_us`: wall clock, for lag in seconds.
-Json StatusToJson(const pipeline::PipelineStatus& status, int64_t now_us);
+Json StatusToJson(const pipeline::PipelineStatus& status, const audit::LastAudits& audits,
+                  int64_t now_us);
 // {"error": {"kind", "message", "hint", "code"}}
 Json ErrorToJson(const Error& error);
 // The error in an answer of the control socket, or nothing.

@@ -6,8 +6,7 @@ import time
 from pyiceberg.expressions import EqualTo
 
 from harness.postgres import ThrowawayPostgres
-from harness.readers import (assert_same_rows, duckdb_arrow, load_table, metadata_location, read_pyiceberg,
-                             source_rows)
+from harness.readers import duckdb_arrow, load_table, metadata_location
 
 DATABASE = "bees"
 # table: an aggregate that both SQL dialects write alike
@@ -54,13 +53,3 @@ def rename_hive_and_wait(pg: ThrowawayPostgres, catalog_db: pathlib.Path, hive: 
         if scan.to_arrow()["name"].to_pylist() == [name]:
             return seen
         assert seen < limit, f"hive {hive} is not {name!r} in the lake after {limit:.0f} s"
-
-
-def compare_rows(pg: ThrowawayPostgres, catalog_db: pathlib.Path) -> int:
-    """Every value of every row as Postgres' text, while nobody writes; the number of rows."""
-    total = 0
-    for table in SUMS:
-        rows = source_rows(pg, table, database=DATABASE)
-        assert_same_rows(rows, read_pyiceberg(catalog_db, f"public.{table}"), table)
-        total += len(rows)
-    return total
