@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/uuid.h"
 #include "pipeline/foreign_change.h"
+#include "pipeline/table_memory.h"
 
 namespace sluice::pipeline {
 
@@ -14,12 +14,9 @@ constexpr int64_t kIdleLedgerUs = 10'000'000;  // between ledger commits when no
 constexpr int64_t kPublishUs = 250'000;
 constexpr int64_t kBackoffMinUs = 100'000;
 constexpr int64_t kBackoffMaxUs = 30'000'000;
-constexpr char kResyncHint[] =
-    "run `sluice tables resync {}`: it copies the table again; readers see the last good state "
-    "until the copy is complete";
 
-std::string ResyncHint(const ChosenTable& chosen) {
-  return fmt::format(kResyncHint, chosen.mirror.schema.QualifiedName());
+std::string HintFor(const ChosenTable& chosen) {
+  return ResyncHint(chosen.mirror.schema.QualifiedName());
 }
 
 }  // namespace
@@ -157,7 +154,7 @@ Status MergeLoop::HandleConflicts(MergeGroup& group, const std::vector<TableId>&
     table.reset();
     if (first) {
       Fail({chosen.mirror.schema.id, "a table of this name appeared in the catalog during the copy",
-            ResyncHint(chosen)});
+            HintFor(chosen)});
       continue;
     }
     Reopen(chosen, position);
@@ -170,7 +167,7 @@ void MergeLoop::Reopen(const ChosenTable& chosen, Cut position) {
     TableStatus status;
     status.state = TableState::kFailed;
     status.reason = reason;
-    status.hint = ResyncHint(chosen);
+    status.hint = HintFor(chosen);
     Park(chosen, status, position);
     Remember(chosen.lake, TableState::kFailed, reason, status.hint);
   };
@@ -197,7 +194,7 @@ Status MergeLoop::HandleFault(MergeGroup& group, const TableFault& fault) {
   }
   static_cast<void>(table->Abandon());
   ParkTable(std::move(table), TableState::kFailed, fault.reason,
-            fault.hint.empty() ? ResyncHint(chosen) : fault.hint);
+            fault.hint.empty() ? HintFor(chosen) : fault.hint);
   return {};
 }
 
@@ -260,7 +257,7 @@ void MergeLoop::AddLive(std::unique_ptr<MirrorTable> table) {
 }
 
 void MergeLoop::AddCatchingUp(std::unique_ptr<MirrorTable> table) {
-  const std::string hint = ResyncHint(table->chosen());
+  const std::string hint = HintFor(table->chosen());
   const Cut at = table->position();
   auto reader = readers_();
   if (!reader) {
@@ -303,21 +300,9 @@ void MergeLoop::Park(ChosenTable chosen, TableStatus status, std::optional<Cut> 
   parked_[status.name] = {std::move(chosen), status, position};
 }
 
-// A table's state is part of the lake, so that losing the state folder loses nothing.
 void MergeLoop::Remember(const iceberg::TableIdentifier& table, TableState state,
                          const std::string& reason, const std::string& hint) {
-  const auto remembered = [&]() -> Status {
-    SLUICE_LET(const auto loaded, lake_.catalog.Load(table));
-    if (!loaded) return {};
-    const iceberg::TableCommit commit{
-        table,
-        MakeUuid(),
-        {iceberg::AssertTableUuid{loaded->metadata.table_uuid}},
-        {iceberg::SetProperties{{{"sluice.state", std::string(TableStateName(state))},
-                                 {"sluice.reason", reason},
-                                 {"sluice.hint", hint}}}}};
-    return lake_.catalog.Commit({&commit, 1});
-  }();
+  const Status remembered = RememberState(lake_.catalog, table, state, reason, hint);
   if (!remembered) {
     log::Get("merge")->warn("remembering the state of {}: {}", table.ToString(),
                             remembered.error().message());
@@ -332,7 +317,7 @@ void MergeLoop::Fail(const TableFault& fault) {
     TableStatus status = parked.status;
     status.state = TableState::kFailed;
     status.reason = fault.reason;
-    status.hint = fault.hint.empty() ? ResyncHint(chosen) : fault.hint;
+    status.hint = fault.hint.empty() ? HintFor(chosen) : fault.hint;
     log::Get("merge")->error("{} failed: {}. {}", status.name, status.reason, status.hint);
     Park(chosen, status, position);
     Remember(chosen.lake, TableState::kFailed, status.reason, status.hint);

@@ -46,6 +46,14 @@ Status CheckSlot(const StartFindings& found, bool has_marks) {
   return {};
 }
 
+// Where a publication is missing the stream breaks, also when it was made again since: the server
+// looks at the catalog as of each change.
+Status CheckPublications(const StartFindings& found, bool has_marks) {
+  if (!has_marks || found.missing_publications.empty()) return {};
+  return NotOurs(fmt::format("publication {} is gone: changes since then were not sent to us",
+                             found.missing_publications.front()));
+}
+
 Status CheckNotRolledBack(const StartFindings& found) {
   Lsn newest = found.bus ? found.bus->last_cut : Lsn{};
   for (const auto& table : found.tables) newest = std::max(newest, table.position.value_or(Lsn{}));
@@ -64,6 +72,7 @@ Result<StartDecision> DecideStart(const StartFindings& found) {
   SLUICE_TRY(CheckSource(found));
   SLUICE_TRY(CheckSlot(found, has_marks));
   SLUICE_TRY(CheckNotRolledBack(found));
+  SLUICE_TRY(CheckPublications(found, has_marks));
   StartDecision out;
   out.create_slot = !found.slot.has_value();
   const Lsn confirmed = found.slot ? found.slot->confirmed : Lsn{};
@@ -75,7 +84,9 @@ Result<StartDecision> DecideStart(const StartFindings& found) {
   for (const StartFindings::Table& table : found.tables) {
     TableStart start = TableStart::kCopy;
     if (table.position) {
-      start = *table.position >= held_from ? TableStart::kFollow : TableStart::kHole;
+      start = *table.position < held_from ? TableStart::kHole
+              : table.published           ? TableStart::kFollow
+                                          : TableStart::kUnpublished;
     }
     out.tables[table.name] = start;
   }

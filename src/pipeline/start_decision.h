@@ -34,11 +34,14 @@ struct StartFindings {
     std::string name;
     std::optional<Lsn> position;  // of our marks; nothing: to be copied
     std::string source;           // in its marks
+    bool published = true;        // wholly, by publications that were there all along
   };
   std::vector<Table> tables;
+  std::vector<std::string> missing_publications;
 };
 
-enum class TableStart : uint8_t { kFollow, kCopy, kHole };
+// kHole: the bus lacks changes that the table needs. kUnpublished: the source did not send them.
+enum class TableStart : uint8_t { kFollow, kCopy, kHole, kUnpublished };
 
 struct StartDecision {
   bool create_slot = false;

@@ -53,6 +53,22 @@ TEST(StartDecision, ABusOlderThanTheSlotIsSetAside) {
   EXPECT_EQ(decision.tables.at("public.a"), TableStart::kHole);
 }
 
+TEST(StartDecision, WhatWasNotPublishedCannotBeFollowed) {
+  StartFindings found = Normal();
+  for (StartFindings::Table& table : found.tables) table.published = false;
+  const StartDecision decision = DecideStart(found).value();
+  EXPECT_EQ(decision.tables.at("public.a"), TableStart::kUnpublished);
+  EXPECT_EQ(decision.tables.at("public.b"), TableStart::kCopy);
+}
+
+TEST(StartDecision, AMissingPublicationIsRefusedOnceThereAreMarks) {
+  StartFindings found = Normal();
+  found.missing_publications = {"sluice_shop"};
+  EXPECT_EQ(DecideStart(found).error().kind(), ErrorKind::kConfig);
+  found.tables = {{"public.a", std::nullopt, ""}};
+  EXPECT_EQ(DecideStart(found).value().tables.at("public.a"), TableStart::kCopy);
+}
+
 TEST(StartDecision, ATrimmedBusIsAHoleToo) {
   StartFindings found = Normal();
   found.bus->first = Lsn{111};

@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/uuid.h"
 #include "iceberg/catalog/sql_catalog.h"
 #include "pipeline/foreign_change.h"
 #include "pipeline/supervisor.h"
+#include "pipeline/table_memory.h"
 #include "postgres/publication.h"
 
 namespace sluice::pipeline {
@@ -39,6 +39,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Open(PipelineOptions options) {
   SLUICE_TRY(out->OpenLake());
   SLUICE_TRY(out->FindTables());
   SLUICE_LET(const StartDecision decision, out->Decide());
+  SLUICE_TRY(out->FailBroken(decision));
   SLUICE_TRY(out->EnsurePublications());
   SLUICE_TRY(out->ClaimLedger());
   SLUICE_TRY(out->OpenBus(decision));
@@ -129,9 +130,14 @@ Result<StartDecision> Supervisor::Decide() {
     SLUICE_LET(const bus::BusInfo info, bus::ReadBusInfo(LocalFileSystem(), options_.bus));
     found.bus = StartFindings::Bus{info.first_lsn, info.last_cut.lsn};
   }
+  SLUICE_LET(const auto gaps,
+             postgres::FindPublicationGaps(*source_, options_.publication, PublishedTables()));
+  found.missing_publications = gaps.missing;
   for (const ChosenTable& chosen : tables_.chosen) {
     StartFindings::Table table;
     table.name = chosen.mirror.schema.QualifiedName();
+    table.published = std::find(gaps.unpublished.begin(), gaps.unpublished.end(),
+                                chosen.source.oid) == gaps.unpublished.end();
     const auto loaded = lake_tables_.find(table.name);
     if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
       // Marks of any source count here, so that another source is noticed.
@@ -145,14 +151,42 @@ Result<StartDecision> Supervisor::Decide() {
   return DecideStart(found);
 }
 
-Status Supervisor::EnsurePublications() {
-  std::vector<postgres::PublishedTable> tables;
+std::vector<postgres::PublishedTable> Supervisor::PublishedTables() const {
+  std::vector<postgres::PublishedTable> out;
   for (const ChosenTable& chosen : tables_.chosen) {
-    tables.push_back({chosen.source.oid, chosen.source.schema_name, chosen.source.name,
-                      chosen.mirror.append_only});
+    out.push_back({chosen.source.oid, chosen.source.schema_name, chosen.source.name,
+                   chosen.mirror.append_only});
   }
+  return out;
+}
+
+// Before the publication is mended: once it is, nothing at the source tells of the gap any more.
+Status Supervisor::FailBroken(const StartDecision& decision) {
+  for (const ChosenTable& chosen : tables_.chosen) {
+    const std::string name = chosen.mirror.schema.QualifiedName();
+    const auto loaded = lake_tables_.find(name);
+    if (loaded == lake_tables_.end() || decision.tables.at(name) == TableStart::kCopy) continue;
+    const auto state = ParseTableState(PropertyOr(loaded->second, "sluice.state", "live"));
+    const auto recorded = TableSchemaFromJson(PropertyOr(loaded->second, "sluice.schema", ""));
+    const bool made_again = recorded && recorded->id.oid != chosen.source.oid;
+    const bool broken = made_again || decision.tables.at(name) == TableStart::kUnpublished;
+    if (!broken || state == TableState::kFailed) continue;
+    const std::string reason =
+        made_again ? "the table was dropped and made again at the source"
+                   : fmt::format("publication {} did not publish all of its changes for a while",
+                                 options_.publication);
+    SLUICE_TRY(
+        RememberState(*catalog_, chosen.lake, TableState::kFailed, reason, ResyncHint(name)));
+    SLUICE_LET(auto now, catalog_->Load(chosen.lake));
+    SLUICE_CHECK(now.has_value());
+    loaded->second = std::move(*now);
+  }
+  return {};
+}
+
+Status Supervisor::EnsurePublications() {
   SLUICE_LET(const postgres::PublicationChange change,
-             postgres::EnsurePublication(*source_, options_.publication, tables),
+             postgres::EnsurePublication(*source_, options_.publication, PublishedTables()),
              "making the publication");
   for (const std::string& statement : change.statements) {
     log::Get("pipeline")->info("at the source: {}", statement);
@@ -240,8 +274,7 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
     status.hint = std::move(hint);
     merge_->Park(chosen, status, position);
   };
-  const std::string resync =
-      "run `sluice tables resync " + chosen.mirror.schema.QualifiedName() + "`";
+  const std::string resync = ResyncHint(chosen.mirror.schema.QualifiedName());
   if (start == TableStart::kCopy) {
     if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
       park(TableState::kFailed,

@@ -173,6 +173,7 @@ Status Supervisor::CaptureUntilTrouble(const std::stop_token& stop) {
   {
     const std::lock_guard lock(capture_mutex_);
     capture_ = capture.get();
+    capture_->RequestCut(wanted_cut_);
   }
   Status out;
   int64_t retained_at = 0;
@@ -191,6 +192,12 @@ Status Supervisor::CaptureUntilTrouble(const std::stop_token& stop) {
   const std::lock_guard lock(capture_mutex_);
   capture_ = nullptr;
   return out;
+}
+
+void Supervisor::RequestCut(Lsn lsn) {
+  const std::lock_guard lock(capture_mutex_);
+  wanted_cut_ = std::max(wanted_cut_, lsn);
+  if (capture_ != nullptr) capture_->RequestCut(wanted_cut_);
 }
 
 // On the capture thread, which owns the bus.
@@ -288,7 +295,8 @@ void Supervisor::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
   const auto info = bus_->Info();
   const Cut start{info ? info->first_lsn : Lsn{}, 0};
   auto shared = std::make_shared<CopiedTable>(std::move(*copied));
-  const Lsn until = shared->filter_until;
+  // Its first commit is at a cut past its start, also where nothing happened in between.
+  const Lsn until = std::max(shared->filter_until, Lsn{start.lsn.value + 1});
   merge_->Post([this, task, shared, start, id](MergeLoop& merge) {
     auto opened = MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared, start);
     merge.Unpin(id);

@@ -22,6 +22,7 @@
 #include "pipeline/start_decision.h"
 #include "pipeline/state_lock.h"
 #include "pipeline/status_board.h"
+#include "postgres/publication.h"
 
 namespace sluice::pipeline {
 
@@ -64,6 +65,9 @@ class Supervisor {
   Result<StartDecision> Decide();
   Status OpenBus(const StartDecision& decision);
   Status OpenTables(const StartDecision& decision);
+  std::vector<postgres::PublishedTable> PublishedTables() const;
+  // Tables that cannot be followed as the source stands are failed, and remembered so.
+  Status FailBroken(const StartDecision& decision);
   Status EnsurePublications();
   Status OpenOne(const ChosenTable& chosen, TableStart start);
 
@@ -80,6 +84,8 @@ class Supervisor {
   void CopyAll(std::vector<CopyTask> tasks, const std::stop_token& stop);
   void CopyDone(const CopyTask& task, Result<CopiedTable> copied);
   void QueueCopy(CopyTask task);
+  // A cut at or past `lsn` as soon as the source is there. Any thread.
+  void RequestCut(Lsn lsn);
   void Fatal(const Error& error);
   Status Ask(const std::function<void(MergeLoop&, std::function<void(Status)>)>& order);
   CopyTask MakeCopyTask(ChosenTable chosen);
@@ -109,6 +115,7 @@ class Supervisor {
   CaptureProgress progress_;
   std::mutex capture_mutex_;
   Capture* capture_ = nullptr;  // while connected; guarded by capture_mutex_
+  Lsn wanted_cut_;              // also of the next connection; guarded by capture_mutex_
   std::mutex copies_mutex_;
   std::condition_variable_any copies_wake_;
   std::vector<CopyTask> copies_;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "postgres/source_catalog.h"
 
@@ -100,6 +101,15 @@ Status PlanOne(Connection& connection, Wanted wanted, std::span<const PublishedT
   return {};
 }
 
+std::array<Wanted, 2> WantedFor(const std::string& name, std::span<const PublishedTable> tables) {
+  std::array<Wanted, 2> out = {Wanted{name, "insert, update, delete, truncate", true, {}},
+                               Wanted{AppendPublicationName(name), "insert, truncate", false, {}}};
+  for (const PublishedTable& table : tables) {
+    out[table.append_only ? 1 : 0].tables.push_back(&table);
+  }
+  return out;
+}
+
 Status RunAll(Connection& connection, const std::vector<std::string>& statements) {
   SLUICE_TRY(connection.Execute("BEGIN"));
   for (const std::string& statement : statements) {
@@ -124,14 +134,27 @@ std::string PublicationList(const std::string& name) {
 
 Result<PublicationChange> PlanPublication(Connection& connection, const std::string& name,
                                           std::span<const PublishedTable> tables) {
-  Wanted keyed{name, "insert, update, delete, truncate", true, {}};
-  Wanted append{AppendPublicationName(name), "insert, truncate", false, {}};
-  for (const PublishedTable& table : tables) {
-    (table.append_only ? append : keyed).tables.push_back(&table);
-  }
   PublicationChange out;
-  SLUICE_TRY(PlanOne(connection, std::move(keyed), tables, out), "planning publication {}", name);
-  SLUICE_TRY(PlanOne(connection, std::move(append), tables, out), "planning publication {}", name);
+  for (Wanted& wanted : WantedFor(name, tables)) {
+    SLUICE_TRY(PlanOne(connection, std::move(wanted), tables, out), "planning publication {}",
+               name);
+  }
+  return out;
+}
+
+Result<PublicationGaps> FindPublicationGaps(Connection& connection, const std::string& name,
+                                            std::span<const PublishedTable> tables) {
+  PublicationGaps out;
+  for (const Wanted& wanted : WantedFor(name, tables)) {
+    SLUICE_LET(const auto state, FindPublication(connection, wanted.name));
+    if (!state) out.missing.push_back(wanted.name);
+    for (const PublishedTable* table : wanted.tables) {
+      const bool whole = state && HasProperties(*state, wanted) &&
+                         Contains(state->tables, table->oid) &&
+                         !Contains(state->filtered, table->oid);
+      if (!whole) out.unpublished.push_back(table->oid);
+    }
+  }
   return out;
 }
 

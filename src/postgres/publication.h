@@ -25,6 +25,12 @@ struct PublicationChange {
   std::vector<std::string> warnings;    // what is left as it is, and the SQL that would change it
 };
 
+// What the publications, as they are, keep from us.
+struct PublicationGaps {
+  std::vector<std::string> missing;   // publications: the stream breaks where one was missing
+  std::vector<uint32_t> unpublished;  // tables: their changes, or some of them, are not sent
+};
+
 std::string AppendPublicationName(const std::string& name);
 // Both names, as StreamOptions::publication takes them.
 std::string PublicationList(const std::string& name);
@@ -33,6 +39,9 @@ std::string PublicationList(const std::string& name);
 // columns of ours, which would be lost in silence.
 Result<PublicationChange> PlanPublication(Connection& connection, const std::string& name,
                                           std::span<const PublishedTable> tables);
+
+Result<PublicationGaps> FindPublicationGaps(Connection& connection, const std::string& name,
+                                            std::span<const PublishedTable> tables);
 
 // Makes both publications where they are missing and adds missing tables; never removes a table.
 // In one transaction; returns what it did. 42501: the hint holds the SQL for the tables' owner.

@@ -20,10 +20,11 @@ def pipeline(folder: pathlib.Path, sql: str, *, settings: dict[str, str] | None 
         yield pg, sluice
 
 
-def assert_mirrored(pg: ThrowawayPostgres, sluice: Sluice, tables: Iterable[str], *, spark: bool = False) -> None:
+def assert_mirrored(pg: ThrowawayPostgres, sluice: Sluice, tables: Iterable[str], *, spark: bool = False,
+                    database: str = "postgres") -> None:
     """Source and lake hold the same rows, by psql's text and by independent readers; the metadata is in order."""
     for table in tables:
-        assert_readers_agree(source_rows(pg, table), sluice.catalog_db, table.replace('"', ""), spark=spark)
+        assert_readers_agree(source_rows(pg, table, database=database), sluice.catalog_db, table.replace('"', ""), spark=spark)
     assert_metadata(sluice)
 
 

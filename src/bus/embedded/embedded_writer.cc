@@ -167,7 +167,7 @@ Status Writer::CheckRoom(uint64_t bytes) const {
   if (BusBytes() + bytes > options_.max_bytes) {
     return MakeError(ErrorKind::kExhausted, "the bus in {} holds {} of at most {} bytes",
                      options_.folder, BusBytes(), options_.max_bytes)
-        .WithHint("wait until tables have caught up, or raise bus.max_size");
+        .WithHint("wait until tables have caught up, or raise bus.max_bytes");
   }
   SLUICE_LET(const uint64_t free, files_.FreeBytes(folder_));
   if (free < bytes || free - bytes < options_.disk_reserve_bytes) {

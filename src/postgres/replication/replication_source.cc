@@ -33,6 +33,26 @@ bool IsTcp(int socket) {
   return address.ss_family == AF_INET || address.ss_family == AF_INET6;
 }
 
+Error StreamFailed(Error error) {
+  const std::string code = error.code();
+  if (code == "55006") {
+    return std::move(error).WithHint(
+        "another process reads this slot; if it is an earlier run of this pipeline, it ends within "
+        "wal_sender_timeout");
+  }
+  if (code == "55000") {
+    return std::move(error).WithHint(
+        "the slot's WAL is gone or the slot belongs to another plugin or database: `sluice check` "
+        "says which; a new slot needs `tables resync`");
+  }
+  if (code == "42704") {
+    return std::move(error).WithHint(
+        "the slot or the publication was dropped: changes since then cannot be read. Start over: "
+        "`sluice drop --keep-lake`, `sluice tables resync --all`, `sluice run`");
+  }
+  return error;
+}
+
 class LibpqReplicationSource final : public ReplicationSource {
  public:
   explicit LibpqReplicationSource(std::unique_ptr<Connection> connection)
@@ -43,7 +63,8 @@ class LibpqReplicationSource final : public ReplicationSource {
     // At the stream's end libpq waits for the last bytes of an answer; they are few.
     SetLowWater(1);
     auto message = connection_->ReceiveCopyData();
-    if (message && message->has_value()) received_bytes_ += (*message)->size();
+    if (!message) return StreamFailed(message.error());
+    if (message->has_value()) received_bytes_ += (*message)->size();
     return message;
   }
 
@@ -106,26 +127,6 @@ std::string PublicationNames(std::string_view comma_separated) {
   return out + '\'';
 }
 
-Error StartFailed(Error error) {
-  const std::string code = error.code();
-  if (code == "55006") {
-    return std::move(error).WithHint(
-        "another process reads this slot; if it is an earlier run of this pipeline, it ends within "
-        "wal_sender_timeout");
-  }
-  if (code == "55000") {
-    return std::move(error).WithHint(
-        "the slot's WAL is gone or the slot belongs to another plugin or database: `sluice check` "
-        "says which; a new slot needs `tables resync`");
-  }
-  if (code == "42704") {
-    return std::move(error).WithHint(
-        "the slot or the publication was dropped: changes since then cannot be read; a new one "
-        "needs `tables resync`");
-  }
-  return error;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ReplicationSource>> StartStream(std::unique_ptr<Connection> replication,
@@ -138,7 +139,7 @@ Result<std::unique_ptr<ReplicationSource>> StartStream(std::unique_ptr<Connectio
       options.binary ? "true" : "false", PublicationNames(options.publication));
   const Status started = replication->StartReplication(command);
   if (!started) {
-    Error error = StartFailed(started.error());
+    Error error = StreamFailed(started.error());
     error.AddContext(fmt::format("starting the stream of slot {}", options.slot));
     return error;
   }

@@ -44,6 +44,11 @@ Error CreateFailed(Connection& replication, int wait_s, Error error) {
         "raise max_replication_slots (needs a restart), or drop a slot that nobody reads: "
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
   }
+  if (code == "55000") {
+    return std::move(error).WithHint(
+        "ALTER SYSTEM SET wal_level = logical, then restart the server (on RDS: "
+        "rds.logical_replication = 1)");
+  }
   if (code == "42501") {
     return std::move(error).WithHint(
         "ALTER ROLE <user> REPLICATION (on RDS: GRANT rds_replication TO <user>)");

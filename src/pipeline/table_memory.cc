@@ -1,0 +1,28 @@
+#include "pipeline/table_memory.h"
+
+#include "base/uuid.h"
+
+namespace sluice::pipeline {
+
+Status RememberState(iceberg::Catalog& catalog, const iceberg::TableIdentifier& table,
+                     TableState state, const std::string& reason, const std::string& hint) {
+  SLUICE_LET(const auto loaded, catalog.Load(table));
+  if (!loaded) return {};
+  const iceberg::TableCommit commit{
+      table,
+      MakeUuid(),
+      {iceberg::AssertTableUuid{loaded->metadata.table_uuid}},
+      {iceberg::SetProperties{{{"sluice.state", std::string(TableStateName(state))},
+                               {"sluice.reason", reason},
+                               {"sluice.hint", hint}}}}};
+  return catalog.Commit({&commit, 1});
+}
+
+std::string ResyncHint(const std::string& name) {
+  return fmt::format(
+      "run `sluice tables resync {}`: it copies the table again; readers see the last good state "
+      "until the copy is complete",
+      name);
+}
+
+}  // namespace sluice::pipeline
