@@ -452,11 +452,6 @@ Status Supervisor::WaitForBus(Lsn lsn, int64_t timeout_us, const std::stop_token
   return MakeError(ErrorKind::kStopped, "stopped");
 }
 
-void Supervisor::RequestCut(Lsn lsn) {
-  const std::lock_guard lock(capture_mutex_);
-  if (capture_ != nullptr) capture_->RequestCut(lsn);
-}
-
 bool Supervisor::ready() const {
   const PipelineStatus status = board_.Read();
   const int64_t now_us = clock_.WallMicros();

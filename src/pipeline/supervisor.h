@@ -73,7 +73,6 @@ class Supervisor {
 
   // supervisor.cc
   Result<std::unique_ptr<Capture>> Connect();
-  void RequestCut(Lsn lsn);
   void RunCapture(const std::stop_token& stop);
   Status CaptureUntilTrouble(const std::stop_token& stop);
   void RunMerge(const std::stop_token& stop);
