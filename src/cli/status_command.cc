@@ -88,6 +88,24 @@ Result<std::string> SourcePosition(const Config& config) {
   return ToString(lsn);
 }
 
+// By the running pipeline, else in the lake. One that is still opening holds the lock and does not
+// answer yet: it is waited for.
+Status OrderTable(const Config& config, const std::string& order, const std::string& table) {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + std::chrono::seconds(30);
+  for (;;) {
+    const auto done =
+        service::ControlClient(ControlSocket(config)).Order(order, {{"table", table}});
+    if (done) return {};
+    if (done.error().code() != "no_run") return done.error();
+    const Status marked = MarkTable(config, table, order);
+    if (marked || marked.error().code() != "locked" || steady_clock::now() > deadline) {
+      return marked;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
 }  // namespace
 
 int ShowStatus(const Context& context, bool watch) {
@@ -152,14 +170,8 @@ int OrderTables(const Context& context, const std::string& order,
                              .WithHint("name tables as `sluice tables list` shows them, or --all"));
   }
   for (const std::string& table : tables) {
-    if (status.second) {
-      SLUICE_CLI_LET(
-          const Json done,
-          service::ControlClient(ControlSocket(config)).Order(order, {{"table", table}}));
-    } else {
-      const Status marked = MarkTable(config, table, order);
-      if (!marked) return Fail(context, marked.error());
-    }
+    const Status ordered = OrderTable(config, order, table);
+    if (!ordered) return Fail(context, ordered.error());
     if (!context.json) Print(fmt::format("{}: {} ordered\n", table, order));
   }
   if (context.json) PrintJson({{"order", order}, {"tables", tables}});

@@ -32,7 +32,8 @@ Result<StateLock> StateLock::Take(const std::string& state_folder) {
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return MakeError(ErrorKind::kConfig, "this pipeline already runs here (process {}, lock {})",
                      HolderPid(fd), path)
-        .WithHint("stop that process first, or use its control socket: `sluice status`");
+        .WithHint("stop that process first, or use its control socket: `sluice status`")
+        .WithCode("locked");
   }
   const std::string pid = std::to_string(getpid());
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
