@@ -50,10 +50,9 @@ class HttpServer final : public Server {
     AddReads(control_);
     AddOrders();
     SLUICE_TRY(BindControl(control_socket));
-    control_thread_ = std::jthread([this] { control_.listen_after_bind(); });
-    if (address == "none") return {};
-    SLUICE_TRY(BindHttp(address));
-    http_thread_ = std::jthread([this] { http_.listen_after_bind(); });
+    if (address != "none") SLUICE_TRY(BindHttp(address));
+    Serve(control_, control_thread_);
+    if (address != "none") Serve(http_, http_thread_);
     return {};
   }
 
@@ -61,6 +60,12 @@ class HttpServer final : public Server {
   audit::LastAudits LastAudits() const {
     return audit::ReadLastAudits(LocalFileSystem(), supervisor_.state_folder())
         .value_or(audit::LastAudits{});
+  }
+
+  // Returns when it listens: a stop() before that would be forgotten, and its thread never end.
+  static void Serve(httplib::Server& server, std::jthread& thread) {
+    thread = std::jthread([&server] { server.listen_after_bind(); });
+    while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   void AddReads(httplib::Server& server) {
@@ -118,16 +123,8 @@ class HttpServer final : public Server {
   }
 
   Status BindHttp(const std::string& address) {
-    const size_t colon = address.rfind(':');
-    int port = 0;
-    if (colon != std::string::npos) {
-      std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-    }
-    if (colon == std::string::npos || port <= 0 || port > 65535) {
-      return MakeError(ErrorKind::kConfig, "http: '{}' is no address", address)
-          .WithHint("write 127.0.0.1:8642, or none");
-    }
-    if (http_.bind_to_port(address.substr(0, colon), port)) return {};
+    const auto parsed = ParseAddress(address);
+    if (parsed && http_.bind_to_port(parsed->host, parsed->port)) return {};
     return MakeError(ErrorKind::kConfig, "http: {} cannot be listened on", address)
         .WithHint("another program may have the port; choose another under `http:`, or none");
   }
@@ -142,6 +139,16 @@ class HttpServer final : public Server {
 };
 
 }  // namespace
+
+std::optional<Address> ParseAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  Address out{text.substr(0, colon), 0};
+  const char* const end = text.data() + text.size();
+  const auto [last, failed] = std::from_chars(text.data() + colon + 1, end, out.port);
+  if (failed != std::errc() || last != end || out.port < 1 || out.port > 65535) return std::nullopt;
+  return out;
+}
 
 Result<std::unique_ptr<Server>> Server::Start(pipeline::Supervisor& supervisor,
                                               const std::string& address,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -11,10 +12,17 @@
 
 namespace sluice::service {
 
+struct Address {
+  std::string host;
+  int port = 0;
+};
+// "127.0.0.1:8642"; nothing: that is none.
+std::optional<Address> ParseAddress(const std::string& text);
+
 class Server {
  public:
   virtual ~Server() = default;  // stops listening and ends its threads
-  // `address`: "127.0.0.1:8642" or "none". kConfig when the address cannot be had. `supervisor`
+  // `address`: ParseAddress takes it, or "none". kConfig when it cannot be had. `supervisor`
   // outlives the server.
   static Result<std::unique_ptr<Server>> Start(pipeline::Supervisor& supervisor,
                                                const std::string& address,
