@@ -18,6 +18,20 @@ roaring::Roaring ToRoaring(const roaring::Roaring64Map& rows) {
   return out;
 }
 
+// A name as one folder that every reader's paths take: other characters than these are replaced,
+// and a checksum (FNV-1a) keeps such names apart.
+std::string FolderName(const std::string& name) {
+  std::string out;
+  uint32_t sum = 2166136261U;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-';
+    out += plain ? c : '_';
+    sum = (sum ^ static_cast<unsigned char>(c)) * 16777619U;
+  }
+  return out == name ? out : fmt::format("{}-{:08x}", out, sum);
+}
+
 std::string IndexFolder(const Lake& lake, const TableId& id) {
   return fmt::format("{}/index/{}-{}", lake.options.state_folder, id.oid, id.incarnation);
 }
@@ -32,7 +46,8 @@ iceberg::LoadedTable NewLakeTable(const Lake& lake, const ChosenTable& chosen,
                                   const std::optional<iceberg::LoadedTable>& existing) {
   const TableSchema& schema = chosen.mirror.schema;
   std::string location =
-      fmt::format("{}/{}/{}", lake.options.warehouse, chosen.lake.name_space, chosen.lake.name);
+      fmt::format("{}/{}/{}", lake.options.warehouse, FolderName(chosen.lake.name_space),
+                  FolderName(chosen.lake.name));
   if (existing) location += fmt::format("-{}", schema.id.incarnation);
   std::map<std::string, std::string> properties = iceberg::MirrorProperties();
   properties["sluice.schema"] = ToJson(schema);
