@@ -5,6 +5,7 @@
 
 #include "base/file_system.h"
 #include "cli/yaml_section.h"
+#include "service/server.h"
 
 namespace sluice::cli {
 
@@ -110,7 +111,8 @@ Result<pipeline::TableRule> ReadRule(const YAML::Node& node, const TableOptions&
   const bool include = section.Has("include");
   if (include == section.Has("exclude")) {
     return MakeError(ErrorKind::kConfig,
-                     "line {}: a rule has either include: or exclude:", out.line);
+                     "line {}: a rule has either include: or exclude:", out.line)
+        .WithHint("write - include: schema.table, or - exclude: schema.table");
   }
   out.include = include;
   SLUICE_LET(out.pattern, section.Text(include ? "include" : "exclude", ""));
@@ -130,6 +132,17 @@ Status ReadTables(Section& root, Config& out) {
   return {};
 }
 
+bool Inside(const std::string& inner, const std::string& outer) {
+  return inner == outer || inner.starts_with(outer + "/");
+}
+
+// Whoever deletes the state folder must lose time only.
+Status NotInState(Section& section, const char* key, const std::string& path, const Config& out) {
+  if (!Inside(path, out.options.state_folder)) return {};
+  return std::move(section.Wrong(key, "lies in the state folder"))
+      .WithHint("`state` may be deleted at any time, this may not: give it its own folder");
+}
+
 Status ReadCatalog(Section section, Config& out) {
   SLUICE_TRY(section.Only("type", "sql"));
   const std::string folder = out.options.warehouse.substr(std::string("file://").size());
@@ -139,6 +152,7 @@ Status ReadCatalog(Section section, Config& out) {
         .WithHint("write sqlite:////absolute/path.db (four slashes) or sqlite:///relative.db");
   }
   out.options.catalog_path = Absolute(uri.substr(std::string("sqlite:///").size()), out.file);
+  SLUICE_TRY(NotInState(section, "uri", out.options.catalog_path, out));
   SLUICE_LET(out.options.catalog_name, section.Text("name", "lake"));
   return section.NoOthers();
 }
@@ -150,15 +164,13 @@ Status ReadLake(Section section, Config& out) {
         .WithHint("write a folder: file:///srv/lake");
   }
   if (warehouse.starts_with("file://")) warehouse = warehouse.substr(7);
-  out.options.warehouse = "file://" + Absolute(warehouse, out.file);
+  warehouse = Absolute(warehouse, out.file);
+  out.options.warehouse = "file://" + warehouse;
+  SLUICE_TRY(NotInState(section, "warehouse", warehouse, out));
   SLUICE_LET(out.options.name_space, section.Text("namespace", "{schema}"));
   SLUICE_LET(Section catalog, section.Child("catalog"));
   SLUICE_TRY(ReadCatalog(std::move(catalog), out));
   return section.NoOthers();
-}
-
-bool Inside(const std::string& inner, const std::string& outer) {
-  return inner == outer || inner.starts_with(outer + "/");
 }
 
 Status ReadBus(Section section, Config& out) {
@@ -168,10 +180,7 @@ Status ReadBus(Section section, Config& out) {
   bus.folder = Absolute(path, out.file);
   SLUICE_LET(bus.retention_us, section.Duration("retention", bus.retention_us));
   SLUICE_LET(bus.max_bytes, section.Size("max_bytes", bus.max_bytes));
-  if (Inside(bus.folder, out.options.state_folder)) {
-    return std::move(section.Wrong("path", "lies in the state folder"))
-        .WithHint("`state` may be deleted at any time, the bus may not: give it its own folder");
-  }
+  SLUICE_TRY(NotInState(section, "path", bus.folder, out));
   if (bus.max_bytes < (uint64_t{128} << 20)) {
     return section.Wrong("max_bytes", "must be at least 128MiB");
   }
@@ -214,6 +223,10 @@ Status ReadRoot(Section& root, Config& out) {
     return root.Wrong("memory", "must be at least 64MiB");
   }
   SLUICE_LET(options.http, root.Text("http", options.http));
+  if (options.http != "none" && !service::ParseAddress(options.http)) {
+    return std::move(root.Wrong("http", fmt::format("'{}' is no address", options.http)))
+        .WithHint("write 127.0.0.1:8642, or none");
+  }
   return root.NoOthers();
 }
 
@@ -225,7 +238,14 @@ Result<Config> ParseConfig(const std::string& text, const std::string& absolute_
   try {
     const YAML::Node node = YAML::Load(text);
     SLUICE_LET(Section root, Section::Make(node, "", out.settings), "{}", absolute_path);
-    SLUICE_TRY(ReadRoot(root, out), "{}", absolute_path);
+    Status read = ReadRoot(root, out);
+    if (!read) {
+      Error error = std::move(read).error();
+      error.AddContext(absolute_path);
+      if (!error.hint().empty()) return error;
+      return std::move(error).WithHint(
+          "correct that line; `sluice init` writes a file with every key");
+    }
   } catch (const YAML::Exception& failure) {
     return MakeError(ErrorKind::kConfig, "{}: line {}: not YAML: {}", absolute_path,
                      failure.mark.line + 1, failure.msg)

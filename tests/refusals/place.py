@@ -18,10 +18,10 @@ DONE, FAILED, OPERATOR = 0, 1, 2  # exit codes
 class Place:
     """`name` is the database's and the pipeline's. Use as a context manager; leaves no slot behind."""
 
-    def __init__(self, server: ThrowawayPostgres, folder: pathlib.Path, name: str):
+    def __init__(self, server: ThrowawayPostgres, folder: pathlib.Path, name: str, database_options: str = ""):
         self.server, self.name = server, name
         self.sluice = Sluice(folder)
-        server.create_database(name)
+        server.create_database(name, database_options)
 
     def __enter__(self) -> "Place":
         self.configure()
