@@ -170,6 +170,8 @@ class RunWriter {
   std::vector<uint32_t> directory_;  // number of entries per bucket, until it is written
   std::vector<FileId> ordinals_;
   std::unordered_map<FileId, uint32_t> ordinal_of_;
+  FileId last_file_{};  // FileSet numbers from 1
+  uint32_t last_ordinal_ = 0;
 };
 
 }  // namespace sluice::merge

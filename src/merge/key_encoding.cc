@@ -120,12 +120,37 @@ size_t PlainWidth(const arrow::Array& column) {
   }
 }
 
-// A single key column of plain values: one copy.
-void CopyPlain(const arrow::Array& column, size_t width, EncodedKeys& out) {
-  const auto rows = static_cast<size_t>(column.length());
-  const auto* data = reinterpret_cast<const char*>(column.data()->buffers[1]->data());
-  out.bytes.assign(data + static_cast<size_t>(column.offset()) * width, rows * width);
-  for (size_t row = 0; row < rows; ++row) out.ends[row] = (row + 1) * width;
+// Width of a key whose columns are all plain, or 0.
+size_t PlainKeyWidth(std::span<const arrow::Array* const> columns) {
+  size_t total = 0;
+  for (const arrow::Array* column : columns) {
+    const size_t width = PlainWidth(*column);
+    if (width == 0) return 0;
+    total += width;
+  }
+  return total;
+}
+
+// `kWidth` is the value's width where it is known: a copy by a move instead of by a call.
+template <size_t kWidth>
+void CopyStrided(const char* from, size_t width, char* to, size_t stride, size_t rows) {
+  const size_t size = kWidth != 0 ? kWidth : width;
+  for (size_t row = 0; row < rows; ++row) std::memcpy(to + row * stride, from + row * size, size);
+}
+
+void CopyPlain(std::span<const arrow::Array* const> columns, size_t key_width, EncodedKeys& out) {
+  const size_t rows = out.ends.size();
+  out.bytes.resize(rows * key_width);
+  char* to = out.bytes.data();
+  for (const arrow::Array* column : columns) {
+    const size_t width = PlainWidth(*column);
+    const auto* data = reinterpret_cast<const char*>(column->data()->buffers[1]->data());
+    const char* from = data + static_cast<size_t>(column->offset()) * width;
+    const auto copy = width == 8 ? CopyStrided<8> : width == 4 ? CopyStrided<4> : CopyStrided<0>;
+    copy(from, width, to, key_width, rows);
+    to += width;
+  }
+  for (size_t row = 0; row < rows; ++row) out.ends[row] = (row + 1) * key_width;
 }
 
 bool AnyNull(std::span<const arrow::Array* const> columns, int64_t row) {
@@ -166,9 +191,9 @@ EncodedKeys KeyEncoder::Encode(const arrow::RecordBatch& batch,
     owners.push_back(batch.column(column));
     arrays.push_back(owners.back().get());
   }
-  const size_t width = arrays.size() == 1 && batch.num_rows() > 0 ? PlainWidth(*arrays[0]) : 0;
+  const size_t width = batch.num_rows() > 0 ? PlainKeyWidth(arrays) : 0;
   if (width != 0) {
-    CopyPlain(*arrays[0], width, out);
+    CopyPlain(arrays, width, out);
   } else {
     for (int64_t row = 0; row < batch.num_rows(); ++row) {
       if (!AnyNull(arrays, row)) {

@@ -59,6 +59,10 @@ class KeyIndex {
                       std::span<std::optional<RowLocation>> found) = 0;
   // The rows must be in the FileSet already. May write a run: kExhausted, kUnavailable.
   virtual Status Stage(std::span<const IndexEntry> entries) = 0;
+  // The same for the rows of whole files, in any number of calls, then FinishStageFiles: they
+  // become runs without passing through the table of recent entries. Find sees them after it.
+  virtual Status StageFiles(std::span<const IndexEntry> entries) = 0;
+  virtual Status FinishStageFiles() = 0;
   // The commit that made `snapshot_id` is known to have happened. Call after FileSet::Publish. In
   // memory it cannot fail; an error means that runs could not be written, and the next Publish
   // tries again. What is not in a run then is read again after a restart.

@@ -1,6 +1,8 @@
 #include "merge/run_merge.h"
 
 #include <algorithm>
+#include <bit>
+#include <numeric>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -19,6 +21,32 @@ uint64_t CountFiles(std::span<const IndexEntry> entries) {
   std::unordered_set<FileId> files;
   for (const IndexEntry& entry : entries) files.insert(entry.at.file);
   return files.size();
+}
+
+bool FingerprintLess(const IndexEntry& a, const IndexEntry& b) {
+  return a.fingerprint >> kRunFingerprintDrop < b.fingerprint >> kRunFingerprintDrop;
+}
+
+// Fingerprints are hashes: dealt out by their upper bits they lie in pieces of a few entries, which
+// sort in cache.
+std::vector<IndexEntry> SortedForRun(std::span<const IndexEntry> entries) {
+  constexpr size_t kEntriesPerPiece = 16;
+  const int bits = std::clamp(static_cast<int>(std::bit_width(entries.size() / kEntriesPerPiece)),
+                              1, 64 - kRunFingerprintDrop);
+  const auto piece_of = [bits](const IndexEntry& entry) {
+    return entry.fingerprint >> (64 - bits);
+  };
+  std::vector<uint32_t> ends((size_t{1} << bits) + 1);
+  for (const IndexEntry& entry : entries) ++ends[piece_of(entry) + 1];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  std::vector<IndexEntry> out(entries.size());
+  for (const IndexEntry& entry : entries) out[ends[piece_of(entry)]++] = entry;
+  uint32_t begin = 0;
+  for (const uint32_t end : ends) {
+    std::sort(out.begin() + begin, out.begin() + end, FingerprintLess);
+    begin = end;
+  }
+  return out;
 }
 
 // A heap of cursors, the lowest fingerprint first.
@@ -61,10 +89,8 @@ class MergedCursor {
 
 Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& folder,
                                            std::string name, const FileSet& files,
-                                           std::vector<IndexEntry> entries) {
-  std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) {
-    return a.fingerprint >> kRunFingerprintDrop < b.fingerprint >> kRunFingerprintDrop;
-  });
+                                           std::span<const IndexEntry> unsorted) {
+  const std::vector<IndexEntry> entries = SortedForRun(unsorted);
   SLUICE_LET(const auto writer, RunWriter::Create(fs, folder, std::move(name), files,
                                                   entries.size(), CountFiles(entries)));
   for (const IndexEntry& entry : entries) SLUICE_TRY(writer->Add(entry));

@@ -13,7 +13,7 @@ namespace sluice::merge {
 
 Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& folder,
                                            std::string name, const FileSet& files,
-                                           std::vector<IndexEntry> entries);
+                                           std::span<const IndexEntry> unsorted);
 
 // Memory: a few bytes a run and the new directory (a quarter byte a row).
 Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& folder,

@@ -51,17 +51,26 @@ Status RunWriter::Flush() {
 }
 
 uint32_t RunWriter::OrdinalOf(FileId file) {
+  if (file == last_file_) return last_ordinal_;
   const auto [at, is_new] = ordinal_of_.emplace(file, static_cast<uint32_t>(ordinals_.size()));
   if (is_new) ordinals_.push_back(file);
+  last_file_ = file;
+  last_ordinal_ = at->second;
   return at->second;
 }
 
 Status RunWriter::Add(const IndexEntry& entry) {
   const auto tag = static_cast<uint32_t>(entry.fingerprint >> kRunFingerprintDrop);
   const uint32_t ordinal = OrdinalOf(entry.at.file);
-  Append(&tag, sizeof(tag));
-  Append(&ordinal, footer_.ordinal_width);  // little-endian: the low bytes come first
-  Append(&entry.at.row, sizeof(entry.at.row));
+  char bytes[sizeof(tag) + sizeof(ordinal) + sizeof(entry.at.row)];
+  char* at = bytes;
+  std::memcpy(at, &tag, sizeof(tag));
+  at += sizeof(tag);
+  std::memcpy(at, &ordinal, sizeof(ordinal));  // little-endian: the low bytes come first
+  at += footer_.ordinal_width;
+  std::memcpy(at, &entry.at.row, sizeof(entry.at.row));
+  at += sizeof(entry.at.row);
+  Append(bytes, static_cast<size_t>(at - bytes));
   ++directory_[entry.fingerprint >> (64 - footer_.directory_bits)];
   ++footer_.entry_count;
   if (buffer_.size() >= kFlushBytes) return Flush();

@@ -94,12 +94,12 @@ Status Merge::AddCopied(std::vector<parquet::DataFile> files) {
     files_.SetRecordCount(id, file.record_count);
     if (encoder_ != nullptr) {
       SLUICE_TRY(ReadFileKeys(*encoder_, *KeyFields(schema_, *file_schema_), store_, files_, id,
-                              [this](auto entries) { return index_.Stage(entries); }),
+                              [this](auto entries) { return index_.StageFiles(entries); }),
                  "reading the keys of {}", file.location);
     }
     copied_.push_back(file);
   }
-  return {};
+  return encoder_ != nullptr ? index_.FinishStageFiles() : Status();
 }
 
 Status Merge::Check(const ChangeBatch& batch) const {

@@ -49,6 +49,24 @@ Status TieredIndex::Stage(std::span<const IndexEntry> entries) {
   return {};
 }
 
+void TieredIndex::Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of) {
+  for (const IndexEntry& entry : entries) {
+    if (gathered_.empty() || gathered_.back().at.file != entry.at.file) of.insert(entry.at.file);
+    gathered_.push_back({Reduce(entry.fingerprint), entry.at});
+  }
+}
+
+Status TieredIndex::StageFiles(std::span<const IndexEntry> entries) {
+  Gather(entries, staged_files_);
+  return gathered_.size() < options_.recent_entries_max ? Status() : SpillGathered(staged_runs_);
+}
+
+Status TieredIndex::FinishStageFiles() {
+  if (!staged_runs_.empty() && !gathered_.empty()) return SpillGathered(staged_runs_);
+  for (const IndexEntry& entry : std::exchange(gathered_, {})) staged_.Insert(entry, files_);
+  return {};
+}
+
 Status TieredIndex::Publish(int64_t snapshot_id) {
   snapshot_id_ = snapshot_id;
   const bool ran_over = !staged_runs_.empty();
@@ -66,6 +84,7 @@ Status TieredIndex::Publish(int64_t snapshot_id) {
 }
 
 void TieredIndex::Discard() {
+  gathered_.clear();
   staged_.Clear();
   staged_files_.clear();
   for (const auto& run : staged_runs_) {
@@ -77,16 +96,18 @@ void TieredIndex::Discard() {
 
 Status TieredIndex::Load(std::span<const IndexEntry> entries) {
   SLUICE_CHECK(staged_files_.empty(), "loading while a window is open");
-  for (const IndexEntry& entry : entries) {
-    recent_.Insert({Reduce(entry.fingerprint), entry.at}, files_);
-    recent_files_.insert(entry.at.file);
-    loading_files_.insert(entry.at.file);
-    if (recent_.size() >= options_.recent_entries_max) SLUICE_TRY(SpillRecent());
-  }
-  return {};
+  Gather(entries, loading_files_);
+  if (gathered_.size() < options_.recent_entries_max) return {};
+  runs_changed_ = true;
+  return SpillGathered(runs_);
 }
 
 Status TieredIndex::FinishLoad() {
+  if (runs_changed_ && !gathered_.empty()) SLUICE_TRY(SpillGathered(runs_));
+  for (const IndexEntry& entry : std::exchange(gathered_, {})) {
+    recent_.Insert(entry, files_);
+    recent_files_.insert(entry.at.file);
+  }
   complete_.merge(loading_files_);
   loading_files_.clear();
   return Settle(runs_changed_);
@@ -111,6 +132,13 @@ Status TieredIndex::SpillRecent() {
   SLUICE_TRY(Spill(recent_, runs_));
   recent_files_.clear();
   runs_changed_ = true;
+  return {};
+}
+
+Status TieredIndex::SpillGathered(Runs& into) {
+  SLUICE_LET(auto run, WriteRun(fs_, options_.folder, NextRunName(), files_, gathered_));
+  into.push_back(std::move(run));
+  gathered_.clear();
   return {};
 }
 

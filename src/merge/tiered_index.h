@@ -27,6 +27,8 @@ class TieredIndex final : public KeyIndex {
               FindMode mode, KeyReader& reader,
               std::span<std::optional<RowLocation>> found) override;
   Status Stage(std::span<const IndexEntry> entries) override;
+  Status StageFiles(std::span<const IndexEntry> entries) override;
+  Status FinishStageFiles() override;
   Status Publish(int64_t snapshot_id) override;
   void Discard() override;
   Status Clear() override;
@@ -47,6 +49,8 @@ class TieredIndex final : public KeyIndex {
   // Merges runs until at most runs_max are left; the names replaced go to `replaced`.
   Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced);
   Status SpillRecent();
+  void Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of);
+  Status SpillGathered(Runs& into);
   // Everything that Publish and FinishLoad do on disk.
   Status Settle(bool spill_tail);
   Status WriteManifest();
@@ -61,6 +65,7 @@ class TieredIndex final : public KeyIndex {
   Runs runs_;
   MemoryTable staged_;
   Runs staged_runs_;
+  std::vector<IndexEntry> gathered_;  // of whole files; on their way into a run
 
   // Files with entries in `recent_` since it was last spilled; in the window; being loaded.
   std::unordered_set<FileId> recent_files_;

@@ -63,6 +63,7 @@ Status TieredIndex::Clear() {
   replaced_.clear();
   recent_.Clear();
   recent_files_.clear();
+  gathered_.clear();
   loading_files_.clear();
   complete_.clear();
   runs_changed_ = false;

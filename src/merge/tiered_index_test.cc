@@ -23,7 +23,7 @@ class TieredIndexTest : public ::testing::Test, public KeyReader {
     index_ = std::move(opened.index);
     missing_ = opened.missing;
   }
-  FileId AddFile(const std::string& location, const std::vector<int>& keys) {
+  FileId AddFile(const std::string& location, const std::vector<int>& keys, bool whole = false) {
     const FileId file = files_.AddStaged(location);
     files_.SetRecordCount(file, static_cast<int64_t>(keys.size()));
     std::vector<IndexEntry> entries;
@@ -31,7 +31,7 @@ class TieredIndexTest : public ::testing::Test, public KeyReader {
       stored_[{static_cast<uint32_t>(file), row}] = std::to_string(keys[row]);
       entries.push_back({FingerprintOf(std::to_string(keys[row])), {file, row}});
     }
-    Must(index_->Stage(entries));
+    Must(whole ? index_->StageFiles(entries) : index_->Stage(entries));
     return file;
   }
   void Publish() {
@@ -98,6 +98,36 @@ TEST_F(TieredIndexTest, FindsStagedAndPublishedRowsAndForgetsDiscardedOnes) {
   EXPECT_EQ(Find(3), std::nullopt);
   EXPECT_EQ(Find(1), (RowLocation{first, 0}));
   EXPECT_EQ(keys_read_, 0U);
+}
+
+TEST_F(TieredIndexTest, RowsOfWholeFilesBecomeRunsAtOnceAndAreHeldAfterARestart) {
+  options_.recent_entries_max = 3;
+  Open();
+  const FileId first = AddFile("a", {1, 2, 3, 4}, true);
+  const FileId second = AddFile("b", {5}, true);
+  Must(index_->FinishStageFiles());
+  EXPECT_EQ(Find(4), (RowLocation{first, 3}));
+  EXPECT_EQ(Find(5), (RowLocation{second, 0}));
+  EXPECT_EQ(index_->statistics().run_entries, 5U);
+  index_->Discard();
+  EXPECT_EQ(Find(4), std::nullopt);
+  files_.Discard();
+  AddFile("c", {6, 7, 8}, true);
+  AddFile("d", {9}, true);
+  Must(index_->FinishStageFiles());
+  Publish();
+  Restart();
+  EXPECT_TRUE(missing_.empty());
+  EXPECT_EQ(Find(9)->row, 0U);
+  EXPECT_EQ(Find(1), std::nullopt);
+}
+
+TEST_F(TieredIndexTest, AFewRowsOfWholeFilesStayInMemory) {
+  Open();
+  const FileId file = AddFile("a", {1, 2}, true);
+  Must(index_->FinishStageFiles());
+  EXPECT_EQ(Find(2), (RowLocation{file, 1}));
+  EXPECT_EQ(index_->statistics().run_entries, 0U);
 }
 
 TEST_F(TieredIndexTest, ADeadEntryDoesNotCount) {
