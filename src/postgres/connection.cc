@@ -10,6 +10,7 @@
 
 #include "postgres/connection_string.h"
 #include "postgres/sql_error.h"
+#include "postgres/wire_reader.h"
 
 namespace sluice::postgres {
 
@@ -64,10 +65,18 @@ class LibpqConnection final : public Connection {
   // The status that ends a COPY in either form; the connection is idle after it.
   Status EndCopy();
   Result<std::optional<std::string_view>> Hold(char* buffer, int size);
+  // The same without libpq, where the bytes of the socket are the messages.
+  bool direct() const { return !encrypted() && PQgssEncInUse(connection_.get()) == 0; }
+  Error Judge(Error error);
+  Status StartWire(const std::string& sql, char expected);
+  Status EndWire(Status ended);
+  Result<std::optional<std::string_view>> ReadWire();
+  Result<std::optional<std::string_view>> PollWire();
 
   ConnectionHandle connection_;
   std::unique_ptr<PGcancel, FreeCancel> cancel_;
   std::unique_ptr<char, FreeBuffer> buffer_;  // what the last ReadCopy/ReceiveCopyData returned
+  std::unique_ptr<WireReader> wire_;          // while a COPY goes past libpq
   bool replication_;
   std::atomic<bool> cancelled_ = false;
 };
@@ -86,8 +95,11 @@ Error LibpqConnection::Failure(const PGresult* result) {
     return MakeError(ErrorKind::kInternal, "libpq answered {} out of turn", status);
   }
   const char* words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-  Error error = SqlError(code, words == nullptr ? "" : words);
-  if (std::string_view(code) == "57014" && cancelled_.exchange(false)) {
+  return Judge(SqlError(code, words == nullptr ? "" : words));
+}
+
+Error LibpqConnection::Judge(Error error) {
+  if (error.code() == "57014" && cancelled_.exchange(false)) {
     return std::move(error).WithKind(ErrorKind::kStopped);
   }
   return error;
@@ -131,11 +143,13 @@ Status LibpqConnection::Execute(const std::string& sql) {
 }
 
 bool LibpqConnection::alive() {
-  return PQstatus(connection_.get()) == CONNECTION_OK && PQconsumeInput(connection_.get()) != 0;
+  if (PQstatus(connection_.get()) != CONNECTION_OK) return false;
+  return wire_ != nullptr || PQconsumeInput(connection_.get()) != 0;
 }
 
 Status LibpqConnection::StartCopyOut(const std::string& sql) {
   cancelled_ = false;
+  if (direct()) return StartWire(sql, 'H');
   const ResultHandle result = Run(sql, {});
   if (PQresultStatus(result.get()) != PGRES_COPY_OUT) return Failure(result.get());
   return {};
@@ -159,9 +173,64 @@ Status LibpqConnection::EndCopy() {
   return out;
 }
 
-// libpq's own loop: one malloc and memcpy a CopyData. The seam for reading the socket in large
-// pieces is this function and ReceiveCopyData.
+Status LibpqConnection::StartWire(const std::string& sql, char expected) {
+  const int socket = PQsocket(connection_.get());
+  // Who reads a stream waits by itself, and not only for the socket.
+  wire_ = std::make_unique<WireReader>(socket, !replication_ && IsTcp(socket));
+  const Status sent = wire_->Send('Q', std::string_view(sql.c_str(), sql.size() + 1));
+  if (!sent) return EndWire(sent);
+  while (true) {
+    const auto message = wire_->Next();
+    if (!message) return EndWire(message.error());
+    if (message->kind == expected) return {};
+    if (message->kind == 'E') return EndWire(Judge(ServerError(message->body)));
+    if (message->kind == 'Z') break;
+  }
+  wire_.reset();
+  return MakeError(ErrorKind::kInternal, "the server ended a COPY that it had not begun");
+}
+
+// Up to ReadyForQuery, from where libpq goes on. Returns `ended` or the first error met.
+Status LibpqConnection::EndWire(Status ended) {
+  const auto wire = std::move(wire_);
+  while (true) {
+    const auto message = wire->Next();
+    if (!message) return ended ? Status(message.error()) : ended;
+    if (message->kind == 'E' && ended) ended = Judge(ServerError(message->body));
+    if (message->kind == 'Z') break;
+  }
+  const Status finished = wire->Finish();
+  return ended ? finished : ended;
+}
+
+Result<std::optional<std::string_view>> LibpqConnection::ReadWire() {
+  while (true) {
+    const auto message = wire_->Next();
+    if (message && message->kind == 'd') return std::optional(message->body);
+    if (message && message->kind != 'c' && message->kind != 'E') continue;  // a notice
+    Status ended;
+    if (!message) ended = message.error();
+    if (message && message->kind == 'E') ended = Judge(ServerError(message->body));
+    SLUICE_TRY(EndWire(ended));
+    return std::optional<std::string_view>();
+  }
+}
+
+Result<std::optional<std::string_view>> LibpqConnection::PollWire() {
+  while (true) {
+    SLUICE_LET(const auto message, wire_->Poll());
+    if (!message) return std::optional<std::string_view>();
+    if (message->kind == 'd') return std::optional(message->body);
+    if (message->kind == 'E') return Judge(ServerError(message->body));
+    if (message->kind == 'c') {
+      return MakeError(ErrorKind::kUnavailable, "the server ended the replication stream");
+    }
+  }
+}
+
+// libpq's own loop: one malloc and memcpy a CopyData.
 Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
+  if (wire_ != nullptr) return ReadWire();
   char* buffer = nullptr;
   const int size = PQgetCopyData(connection_.get(), &buffer, 0);
   if (size > 0) return Hold(buffer, size);
@@ -171,12 +240,14 @@ Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
 }
 
 Status LibpqConnection::StartReplication(const std::string& command) {
+  if (direct()) return StartWire(command, 'W');
   const ResultHandle result = Run(command, {});
   if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) return Failure(result.get());
   return {};
 }
 
 Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
+  if (wire_ != nullptr) return PollWire();
   for (const bool may_read : {true, false}) {
     char* buffer = nullptr;
     const int size = PQgetCopyData(connection_.get(), &buffer, 1);
@@ -192,6 +263,7 @@ Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
 }
 
 Status LibpqConnection::SendCopyData(std::string_view bytes) {
+  if (wire_ != nullptr) return wire_->Send('d', bytes);
   const int queued = PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size()));
   if (queued != 1 || PQflush(connection_.get()) < 0) return Lost();
   return {};

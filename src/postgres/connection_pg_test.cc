@@ -42,6 +42,39 @@ TEST(ConnectionPg, BindsParametersAndTellsNullFromEmpty) {
   EXPECT_EQ(rows->at(0), (Row{"it's", "3", std::nullopt, ""}));
 }
 
+// Sum of the sizes of what a COPY sends, or its error.
+Result<size_t> CopiedBytes(Connection& connection, const std::string& query) {
+  SLUICE_TRY(connection.StartCopyOut("COPY (" + query + ") TO STDOUT"));
+  size_t total = 0;
+  while (true) {
+    SLUICE_LET(const auto row, connection.ReadCopy());
+    if (!row) return total;
+    total += row->size();
+  }
+}
+
+TEST(ConnectionPg, CopiesRowsLargerThanItsBufferAndServesOnAfterwards) {
+  const auto connection = Connect("postgres");
+  for (const size_t size : {size_t{1}, size_t{600'000}, size_t{9'000'000}, size_t{10}}) {
+    const auto copied = CopiedBytes(
+        *connection, fmt::format("SELECT repeat('x', {}) FROM generate_series(1, 3)", size));
+    ASSERT_TRUE(copied.has_value()) << copied.error().message();
+    EXPECT_EQ(*copied, 3 * (size + 1));
+    EXPECT_EQ(Value(*connection, "SELECT 7"), "7");
+  }
+}
+
+TEST(ConnectionPg, ACopyThatFailsBeforeOrAmongItsRowsLeavesTheSessionUsable) {
+  const auto connection = Connect("postgres");
+  for (const char* query :
+       {"SELECT nothing", "SELECT 1 / (9000 - g) FROM generate_series(1, 9999) g"}) {
+    const auto copied = CopiedBytes(*connection, query);
+    ASSERT_FALSE(copied.has_value());
+    EXPECT_EQ(copied.error().code(), query[7] == 'n' ? "42703" : "22012");
+    EXPECT_EQ(Value(*connection, "SELECT 7"), "7");
+  }
+}
+
 TEST(ConnectionPg, NamesWhatKeepsItOut) {
   ConnectionOptions options = OptionsFor("no_such_database");
   auto opened = Connection::Open(options);

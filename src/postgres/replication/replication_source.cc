@@ -1,12 +1,13 @@
 #include "postgres/replication/replication_source.h"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+
+#include "postgres/wire_reader.h"
 
 namespace sluice::postgres {
 
@@ -24,13 +25,6 @@ constexpr int64_t kEncryptedWaitMs = 20;
 
 void AppendU64(std::string& out, uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
-}
-
-bool IsTcp(int socket) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
-  return address.ss_family == AF_INET || address.ss_family == AF_INET6;
 }
 
 Error StreamFailed(Error error) {

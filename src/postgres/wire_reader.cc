@@ -1,0 +1,153 @@
+#include "postgres/wire_reader.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "base/byte_reader.h"
+#include "postgres/sql_error.h"
+
+namespace sluice::postgres {
+
+namespace {
+
+// The server sends 8 KB at a time. Waiting for this much saves most wake-ups, on both sides; never
+// longer than kGatherMs, so that the tail does not wait.
+constexpr int kGatherBytes = 128 << 10;
+constexpr int kGatherMs = 5;
+constexpr size_t kHeaderBytes = 5;
+constexpr size_t kMessageBytesMax = (size_t{1} << 30) + 64;  // MaxAllocSize, as the server has it
+// What one large row needed is not kept for all that follow.
+constexpr size_t kKeptBytesMax = 4 << 20;
+
+Error Lost(std::string_view why) {
+  return MakeError(ErrorKind::kUnavailable, "the connection to Postgres is lost: {}", why);
+}
+
+std::string Words(int error) { return std::strerror(error); }
+
+}  // namespace
+
+Status WireReader::Send(char kind, std::string_view body) {
+  const auto size = __builtin_bswap32(static_cast<uint32_t>(body.size() + sizeof(uint32_t)));
+  std::string message(1, kind);
+  message.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(body);
+  std::string_view left = message;
+  while (!left.empty()) {
+    const ssize_t sent = send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      left.remove_prefix(static_cast<size_t>(sent));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd room{socket_, POLLOUT, 0};
+      poll(&room, 1, -1);
+    } else if (errno != EINTR) {
+      return Lost(Words(errno));
+    }
+  }
+  return {};
+}
+
+Result<WireMessage> WireReader::Next() {
+  while (true) {
+    if (const auto message = Take()) return *message;
+    SLUICE_LET(const bool filled, Fill());
+    if (!filled) SLUICE_TRY(Wait());
+  }
+}
+
+Result<std::optional<WireMessage>> WireReader::Poll() {
+  auto message = Take();
+  while (!message) {
+    SLUICE_LET(const bool filled, Fill());
+    if (!filled) return message;
+    message = Take();
+  }
+  return message;
+}
+
+Status WireReader::Finish() {
+  SetLowWater(1);
+  while (begin_ != end_) SLUICE_TRY(Next());
+  return {};
+}
+
+std::optional<WireMessage> WireReader::Take() {
+  if (end_ - begin_ < kHeaderBytes) return std::nullopt;
+  const char* at = buffer_.data() + begin_;
+  const size_t size = 1 + ByteReader(std::string_view(at + 1, sizeof(uint32_t))).U32();
+  if (end_ - begin_ < size) {
+    if (size > buffer_.size() && size <= kMessageBytesMax) buffer_.resize(size + kBufferBytes);
+    return std::nullopt;
+  }
+  begin_ += size;
+  return WireMessage{*at, std::string_view(at + kHeaderBytes, size - kHeaderBytes)};
+}
+
+Result<bool> WireReader::Fill() {
+  if (begin_ != 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    if (end_ == 0 && buffer_.size() > kKeptBytesMax) std::vector<char>(kBufferBytes).swap(buffer_);
+  }
+  if (end_ == buffer_.size()) {
+    return MakeError(ErrorKind::kCorrupt, "the server's message is longer than any may be");
+  }
+  while (true) {
+    const ssize_t got = recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
+    if (got > 0) {
+      end_ += static_cast<size_t>(got);
+      return true;
+    }
+    if (got == 0) return Lost("the server closed it");
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return Lost(Words(errno));
+  }
+}
+
+// First for much, then, where that does not come soon, for anything.
+Status WireReader::Wait() {
+  pollfd waiting{socket_, POLLIN, 0};
+  if (gathers_) {
+    SetLowWater(kGatherBytes);
+    if (poll(&waiting, 1, kGatherMs) != 0) return {};
+    SetLowWater(1);
+  }
+  if (poll(&waiting, 1, -1) < 0 && errno != EINTR) return Lost(Words(errno));
+  return {};
+}
+
+void WireReader::SetLowWater(int bytes) {
+  if (!gathers_ || bytes == low_water_) return;
+  low_water_ = bytes;
+  // Where it is not supported every byte wakes us, as it would without.
+  setsockopt(socket_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+bool IsTcp(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  return address.ss_family == AF_INET || address.ss_family == AF_INET6;
+}
+
+Error ServerError(std::string_view body) {
+  ByteReader in(body);
+  std::string_view code;
+  std::string_view words;
+  while (in.ok()) {
+    const auto field = static_cast<char>(in.U8());
+    if (field == '\0') break;
+    const std::string_view value = in.CString();
+    if (field == 'C') code = value;
+    if (field == 'M') words = value;
+  }
+  return SqlError(code, words);
+}
+
+}  // namespace sluice::postgres

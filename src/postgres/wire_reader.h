@@ -1,0 +1,64 @@
+// The server's messages straight from the socket, in large pieces and parsed in place. libpq opens
+// the session and speaks everything else; for the length of a COPY it is left out, since it costs a
+// system call every 8 to 16 KB and a malloc and a copy every message, and the way a reader reads
+// slows the server too (bench/README.md). Not for encrypted sessions: there the bytes of the
+// socket are not the messages.
+//
+// Begins while the session is idle, so that libpq holds no byte of it, and must have read up to
+// ReadyForQuery when libpq takes over again. A replication stream never hands back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace sluice::postgres {
+
+struct WireMessage {
+  char kind = 0;
+  std::string_view body;  // valid until the next read
+};
+
+class WireReader {
+ public:
+  // `gathers`: the socket can wait for much at once (TCP).
+  WireReader(int socket, bool gathers)
+      : socket_(socket), gathers_(gathers), buffer_(kBufferBytes) {}
+  WireReader(const WireReader&) = delete;
+  WireReader& operator=(const WireReader&) = delete;
+  ~WireReader() { SetLowWater(1); }
+
+  Status Send(char kind, std::string_view body);
+  // The next message, waiting for it. kUnavailable: the connection is lost.
+  Result<WireMessage> Next();
+  // The next message if it is here.
+  Result<std::optional<WireMessage>> Poll();
+  // After ReadyForQuery: what came behind it belongs to nobody, and libpq must not find half of it.
+  Status Finish();
+
+ private:
+  static constexpr size_t kBufferBytes = 512 << 10;
+
+  std::optional<WireMessage> Take();
+  // Reads what is there. False: nothing is.
+  Result<bool> Fill();
+  Status Wait();
+  void SetLowWater(int bytes);
+
+  int socket_;
+  bool gathers_;
+  std::vector<char> buffer_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  int low_water_ = 1;
+};
+
+bool IsTcp(int socket);
+
+// An ErrorResponse as an Error; its detail lines are left out, they hold row values.
+Error ServerError(std::string_view body);
+
+}  // namespace sluice::postgres
