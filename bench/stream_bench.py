@@ -134,7 +134,7 @@ class Updates(StreamBench):
         self.source.sql(f"""
             CREATE TABLE items (id bigint PRIMARY KEY, kind integer NOT NULL, amount numeric(12,2) NOT NULL,
                                 note varchar(40) NOT NULL, changed timestamptz NOT NULL) WITH (fillfactor = 70);
-            INSERT INTO items SELECT i, i % 97, (i * 7919 % 1000003) / 100.0, 'item ' || md5(i::text),
+            INSERT INTO items SELECT i, i % 97, (i::bigint * 7919 % 1000003) / 100.0, 'item ' || md5(i::text),
                                      timestamptz '2026-01-01 00:00+00' + i * interval '1 second'
             FROM generate_series(1, {self.rows}) i;
             VACUUM (FREEZE, ANALYZE) items; CHECKPOINT""")
