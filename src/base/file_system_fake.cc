@@ -73,6 +73,7 @@ struct FakeFileSystem::Change {
   std::string from;
   std::string to;
   InodePtr inode;
+  std::vector<Change> inside = {};  // of a folder that moves
 
   bool In(std::string folder) const {
     if (folder == "/") folder.clear();
@@ -207,6 +208,7 @@ uint64_t FakeFileSystem::UsedBytes() const {
 void FakeFileSystem::Apply(const Change& change, std::map<std::string, InodePtr>& entries) const {
   if (!change.from.empty()) entries.erase(change.from);
   if (!change.to.empty()) entries[change.to] = change.inode;
+  for (const Change& inner : change.inside) Apply(inner, entries);
 }
 
 void FakeFileSystem::Record(Change change) {
@@ -262,7 +264,13 @@ Status FakeFileSystem::DoRename(const std::string& from, const std::string& to, 
   if (!replace && entries_.contains(to)) {
     return MakeError(ErrorKind::kConflict, "{} exists already", to).WithCode("EEXIST");
   }
-  Record({.from = from, .to = to, .inode = found->second});
+  Change change{.from = from, .to = to, .inode = found->second};
+  for (const auto& [path, inode] : entries_) {
+    if (path.starts_with(from + "/")) {
+      change.inside.push_back({.from = path, .to = to + path.substr(from.size()), .inode = inode});
+    }
+  }
+  Record(std::move(change));
   return {};
 }
 
@@ -343,13 +351,23 @@ void FakeFileSystem::StopAt(uint64_t operation) {
   stop_at_ = operation;
 }
 
+bool FakeFileSystem::powered_off() const {
+  const Guard guard(mutex_);
+  return off_;
+}
+
+void FakeFileSystem::ClearFaults() {
+  const Guard guard(mutex_);
+  faults_.clear();
+  stop_at_ = UINT64_MAX;
+}
+
 void FakeFileSystem::KillProcess() {
   const Guard guard(mutex_);
-  stop_at_ = UINT64_MAX;
+  ClearFaults();
   off_ = false;
   ++life_;
   locks_.clear();
-  faults_.clear();
 }
 
 void FakeFileSystem::Crash(uint64_t seed) {

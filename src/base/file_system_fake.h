@@ -1,5 +1,5 @@
 // A file system in memory that can lose power: what was not synced is lost or torn at Crash(), file
-// content and folder entries apart, as POSIX allows. Renames are for files, not folders. Faults are
+// content and folder entries apart, as POSIX allows. Faults are
 // injected by operation number. For tests and the simulation; thread-safe.
 #pragma once
 
@@ -49,6 +49,9 @@ class FakeFileSystem final : public FileSystem {
   void FailAt(uint64_t operation, Fault fault);
   // From that operation on everything fails, reads too, until Crash: the moment power goes.
   void StopAt(uint64_t operation);
+  bool powered_off() const;
+  // Faults and stops that have not come yet never will.
+  void ClearFaults();
   // Power comes back: unsynced content survives as a random prefix, possibly with holes of zeros;
   // unsynced entries survive or not; open files and locks are dead. The same seed, the same loss.
   void Crash(uint64_t seed);

@@ -5,50 +5,8 @@
 
 #include "base/log.h"
 #include "iceberg/table_metadata.h"
-#include "postgres/wal_position.h"
 
 namespace sluice::pipeline {
-
-namespace {
-
-constexpr int64_t kVisibilityWaitUs = 60'000'000;
-
-// Keys that the exported snapshot sees as finished but others do not yet: a commit may be decoded
-// before the server's own commit log says so.
-Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
-  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += 10'000) {
-    SLUICE_LET(const postgres::Rows rows, other.Query("SELECT pg_current_snapshot()"));
-    SLUICE_LET(const SnapshotVisibility now, ParseSnapshot(rows.at(0).at(0).value_or("")));
-    const bool race = std::any_of(now.in_progress.begin(), now.in_progress.end(),
-                                  [&](uint64_t xid) { return imported.Sees(xid); });
-    if (!race) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return MakeError(ErrorKind::kUnavailable,
-                   "a transaction that the slot's snapshot sees does not become visible")
-      .WithHint("look for commits that wait for a synchronous standby");
-}
-
-}  // namespace
-
-Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
-                                  const std::string& imported) {
-  HeldSnapshot out;
-  SLUICE_LET(out.holder, postgres::Connection::Open(source), "opening the snapshot's session");
-  SLUICE_TRY(out.holder->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-  if (!imported.empty()) {
-    SLUICE_TRY(out.holder->Execute("SET TRANSACTION SNAPSHOT " + postgres::QuoteLiteral(imported)),
-               "taking over the slot's snapshot");
-  }
-  SLUICE_LET(const postgres::Rows exported,
-             out.holder->Query("SELECT pg_export_snapshot(), pg_current_snapshot()"));
-  out.name = exported.at(0).at(0).value_or("");
-  SLUICE_LET(out.visibility, ParseSnapshot(exported.at(0).at(1).value_or("")));
-  SLUICE_LET(const auto other, postgres::Connection::Open(source));
-  SLUICE_LET(out.insert_lsn, postgres::PositionToReach(*other));
-  if (!imported.empty()) SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
-  return out;
-}
 
 // One table on its way. Guarded by the copier's mutex but for what is set while planning.
 struct Copier::Job {

@@ -17,6 +17,7 @@
 
 #include "pipeline/lake.h"
 #include "pipeline/mirror_table.h"
+#include "pipeline/source.h"
 #include "pipeline/status_board.h"
 #include "postgres/connection.h"
 #include "postgres/copy/table_copy.h"
@@ -28,19 +29,6 @@ struct CopyTask {
   iceberg::LoadedTable target;  // NewLakeTable's
   std::optional<std::string> replaces_uuid;
 };
-
-// A snapshot that workers import, held open by its own session.
-struct HeldSnapshot {
-  std::unique_ptr<postgres::Connection> holder;
-  std::string name;
-  SnapshotVisibility visibility;
-  Lsn insert_lsn;  // read after the snapshot was taken
-};
-
-// A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until no
-// transaction that it sees is still in progress for others (corners.md, "The copy").
-Result<HeldSnapshot> HoldSnapshot(const postgres::ConnectionOptions& source,
-                                  const std::string& imported);
 
 class Copier {
  public:

@@ -133,6 +133,7 @@ Status MergeGroup::Rewind() {
   records_.clear();
   window_cut_ = position_;
   applied_past_cut_ = false;
+  if (reader_ == nullptr) return {};  // the main group before its first table
   SLUICE_LET(const Lsn held, reader_->Seek(0, position_.lsn), "reading the bus again");
   if (held > position_.lsn) {
     return MakeError(ErrorKind::kCorrupt, "the bus no longer holds {} on, only {}",

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "pipeline/foreign_change.h"
-#include "pipeline/table_memory.h"
+#include "pipeline/merge_loop_internal.h"
 
 namespace sluice::pipeline {
 
@@ -12,13 +11,6 @@ namespace {
 
 constexpr int64_t kIdleLedgerUs = 10'000'000;  // between ledger commits when nothing changed
 constexpr int64_t kPublishUs = 250'000;
-constexpr int64_t kBackoffMinUs = 100'000;
-constexpr int64_t kBackoffMaxUs = 30'000'000;
-
-std::string HintFor(const ChosenTable& chosen) {
-  return ResyncHint(chosen.mirror.schema.QualifiedName());
-}
-
 }  // namespace
 
 MergeLoop::MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger ledger, Cut position,
@@ -46,6 +38,11 @@ void MergeLoop::RunPosted() {
 
 Result<StepResult> MergeLoop::Step() {
   RunPosted();
+  if (rewind_due_) {
+    const Status rewound = RewindAll();
+    if (!rewound) return AfterTrouble(rewound.error());
+  }
+  TakeArrivals();
   StepResult out;
   std::vector<MergeGroup*> groups = {main_.get()};
   for (const auto& group : catching_up_) groups.push_back(group.get());
@@ -66,15 +63,19 @@ Result<StepResult> MergeLoop::Step() {
 
 // What passes by itself is tried again from the last commit; what does not ends the pipeline.
 Result<StepResult> MergeLoop::AfterTrouble(const Error& error) {
-  const bool passes =
-      error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kExhausted;
-  if (!passes) return error;
+  if (!Passes(error)) return error;
   log::Get("merge")->warn("trouble with the lake, trying again: {}", error.message());
+  rewind_due_ = true;
+  StepResult out;
+  out.wake_in_us = Backoff(troubles_++);
+  return out;
+}
+
+Status MergeLoop::RewindAll() {
   SLUICE_TRY(main_->Rewind());
   for (const auto& group : catching_up_) SLUICE_TRY(group->Rewind());
-  StepResult out;
-  out.wake_in_us = std::min(kBackoffMinUs << std::min(troubles_++, 10), kBackoffMaxUs);
-  return out;
+  rewind_due_ = false;
+  return {};
 }
 
 Result<bool> MergeLoop::StepGroup(MergeGroup& group, bool is_main) {
@@ -146,7 +147,7 @@ Status MergeLoop::HandleConflicts(MergeGroup& group, const std::vector<TableId>&
   for (const TableId id : conflicted) {
     if (auto table = group.Remove(id)) moved.push_back(std::move(table));
   }
-  SLUICE_TRY(group.Rewind());
+  rewind_due_ = true;
   for (std::unique_ptr<MirrorTable>& table : moved) {
     const ChosenTable chosen = table->chosen();
     const Cut position = table->position();
@@ -162,48 +163,25 @@ Status MergeLoop::HandleConflicts(MergeGroup& group, const std::vector<TableId>&
   return {};
 }
 
-void MergeLoop::Reopen(const ChosenTable& chosen, Cut position) {
-  const auto fail = [&](const std::string& reason) {
-    TableStatus status;
-    status.state = TableState::kFailed;
-    status.reason = reason;
-    status.hint = HintFor(chosen);
-    Park(chosen, status, position);
-    Remember(chosen.lake, TableState::kFailed, reason, status.hint);
-  };
-  const auto loaded = lake_.catalog.Load(chosen.lake);
-  if (!loaded) return fail(loaded.error().message());
-  if (!*loaded) return fail("the lake table was dropped by another program");
-  const auto foreign = ForeignChange((*loaded)->metadata, lake_.source, lake_.options.name);
-  if (!foreign) return fail(foreign.error().message());
-  if (foreign->has_value()) return fail(**foreign);
-  auto opened = MirrorTable::OpenLive(lake_, chosen, **loaded, position);
-  if (!opened) return fail(opened.error().message());
-  AddCatchingUp(std::move(*opened));
-}
-
 Status MergeLoop::HandleFault(MergeGroup& group, const TableFault& fault) {
   std::unique_ptr<MirrorTable> table = group.Remove(fault.table);
   if (table == nullptr) return {};
   const ChosenTable chosen = table->chosen();
   if (fault.stopped_by_stream && !table->first_commit_due() &&
       fault.before.lsn > table->position().lsn) {
-    SLUICE_TRY(table->Abandon());
-    ReplayThenFail(std::move(table), fault, fault.before);
+    // The cut before the stop is still due to the lake: read up to it once more, then fail.
+    const Cut position = table->position();
+    static_cast<void>(table->Abandon());
+    table.reset();
+    Reopen(chosen, position,
+           MergeGroup::End{fault.before, fault.reason,
+                           fault.hint.empty() ? HintFor(chosen) : fault.hint});
     return {};
   }
   static_cast<void>(table->Abandon());
   ParkTable(std::move(table), TableState::kFailed, fault.reason,
             fault.hint.empty() ? HintFor(chosen) : fault.hint);
   return {};
-}
-
-// The cut before the stop is still due to the lake: read up to it once more, then fail.
-void MergeLoop::ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFault& fault,
-                               Cut at) {
-  AddCatchingUp(std::move(table));
-  catching_up_.back()->EndAt(
-      {at, fault.reason, fault.hint.empty() ? "run `sluice tables resync`" : fault.hint});
 }
 
 Status MergeLoop::FinishGroups() {
@@ -238,42 +216,6 @@ Status MergeLoop::JoinMain(MergeGroup& group) {
   }
   members_changed_ = true;
   return {};
-}
-
-void MergeLoop::AddLive(std::unique_ptr<MirrorTable> table) {
-  if (main_->empty()) {
-    auto reader = readers_();
-    if (!reader) {
-      return ParkTable(std::move(table), TableState::kFailed, reader.error().message(),
-                       reader.error().hint());
-    }
-    const Cut at = table->position();
-    const auto held = (*reader)->Seek(0, at.lsn);
-    if (!held || *held > at.lsn) return AddCatchingUp(std::move(table));  // says why it fails
-    main_ = std::make_unique<MergeGroup>(lake_, std::move(*reader), at);
-  }
-  if (table->position() != main_->position()) return AddCatchingUp(std::move(table));
-  main_->Add(std::move(table));
-}
-
-void MergeLoop::AddCatchingUp(std::unique_ptr<MirrorTable> table) {
-  const std::string hint = HintFor(table->chosen());
-  const Cut at = table->position();
-  auto reader = readers_();
-  if (!reader) {
-    return ParkTable(std::move(table), TableState::kFailed, reader.error().message(), hint);
-  }
-  const auto held = (*reader)->Seek(0, at.lsn);
-  if (!held || *held > at.lsn) {
-    const std::string reason =
-        !held ? held.error().message()
-              : fmt::format("the bus holds changes from {} on only, this table needs {}",
-                            ToString(*held), ToString(at.lsn));
-    return ParkTable(std::move(table), TableState::kFailed, reason, hint);
-  }
-  auto group = std::make_unique<MergeGroup>(lake_, std::move(*reader), at);
-  group->Add(std::move(table));
-  catching_up_.push_back(std::move(group));
 }
 
 void MergeLoop::ParkTable(std::unique_ptr<MirrorTable> table, TableState state,
@@ -390,6 +332,7 @@ void MergeLoop::Publish() {
   const int64_t now = lake_.clock.SteadyMicros();
   Lsn pinned = main_->empty() ? Lsn{UINT64_MAX} : main_->position().lsn;
   for (const auto& group : catching_up_) pinned = std::min(pinned, group->position().lsn);
+  for (const Arrival& arrival : arrivals_) pinned = std::min(pinned, arrival.from.lsn);
   for (const auto& [table, from] : pins_) pinned = std::min(pinned, from);
   pinned_ = pinned.value;
   if (now - last_publish_us_ < kPublishUs) return;

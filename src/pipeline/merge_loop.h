@@ -33,9 +33,16 @@ class MergeLoop {
   void Post(std::function<void(MergeLoop&)> work);
 
   // --- on the merge thread (through Post, or before the loop runs) ---
-  void AddLive(std::unique_ptr<MirrorTable> table);
+  // An error: what hinders may pass, and the table is in no group.
+  Status AddLive(std::unique_ptr<MirrorTable> table);
   // Catches up from its position in a group of its own. A hole in the bus fails it.
-  void AddCatchingUp(std::unique_ptr<MirrorTable> table);
+  Status AddCatchingUp(std::unique_ptr<MirrorTable> table,
+                       std::optional<MergeGroup::End> end = std::nullopt);
+  // A table on its way into a group of its own: opened at the next step, and again while what
+  // hinders may pass. Needs the bus from `from` on.
+  using OpenTable = std::function<Result<std::unique_ptr<MirrorTable>>()>;
+  void Arrive(ChosenTable chosen, Cut from, OpenTable open,
+              std::optional<MergeGroup::End> end = std::nullopt);
   // Words for a table that is in no group: planned, copying, failed, paused.
   void Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position);
   void Pause(const std::string& name, const std::function<void(Status)>& done);
@@ -61,14 +68,27 @@ class MergeLoop {
     std::optional<Cut> position;  // of a table that the lake holds
   };
 
+  struct Arrival {
+    ChosenTable chosen;
+    Cut from;
+    OpenTable open;
+    std::optional<MergeGroup::End> end;
+    int attempts = 0;
+    int64_t due_us = 0;
+  };
+
   void RunPosted();
+  Status RewindAll();
+  void TakeArrivals();
+  bool TakeArrival(Arrival& arrival);
   Result<bool> StepGroup(MergeGroup& group, bool is_main);
   bool CommitDue(const MergeGroup& group, bool is_main) const;
   Result<bool> CommitGroup(MergeGroup& group, bool is_main);
   Status HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted);
   Status HandleFault(MergeGroup& group, const TableFault& fault);
-  void ReplayThenFail(std::unique_ptr<MirrorTable> table, const TableFault& fault, Cut at);
-  void Reopen(const ChosenTable& chosen, Cut position);
+  void Reopen(const ChosenTable& chosen, Cut position,
+              std::optional<MergeGroup::End> end = std::nullopt);
+  Result<std::unique_ptr<MirrorTable>> OpenAgain(const ChosenTable& chosen, Cut position) const;
   Status FinishGroups();
   Status JoinMain(MergeGroup& group);
   Status RecordMembers();
@@ -89,11 +109,13 @@ class MergeLoop {
   std::unique_ptr<MergeGroup> main_;
   std::list<std::unique_ptr<MergeGroup>> catching_up_;
   std::map<std::string, Parked> parked_;  // by source name
+  std::list<Arrival> arrivals_;
   std::map<TableId, Lsn> pins_;
   Lsn flush_;
   int64_t last_commit_us_ = 0;
   int64_t last_publish_us_ = 0;
   int troubles_ = 0;              // in a row, for backoff
+  bool rewind_due_ = false;       // trouble came, and the windows are not abandoned yet
   bool members_changed_ = false;  // of the main group, since the ledger's newest row
   std::atomic<uint64_t> pinned_ = 0;
   std::atomic<uint64_t> committed_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -40,6 +41,8 @@ class EmbeddedBusWriter : public BusWriter {
                                                          EmbeddedBusOptions options, uint64_t epoch,
                                                          Lsn start);
   virtual Result<BusInfo> Info() = 0;
+  // False after a failed write: only opening the bus again tells what is on disk.
+  virtual bool usable() = 0;
   // Removes segments that are older than retention and end at or below `pinned` (what live and
   // copying tables still need); above 80 % of max_bytes, those not pinned go regardless of age.
   virtual Status Retain(Lsn pinned) = 0;
@@ -49,5 +52,8 @@ class EmbeddedBusWriter : public BusWriter {
 Result<std::unique_ptr<BusReader>> OpenEmbeddedReader(FileSystem& files,
                                                       const EmbeddedBusOptions& options);
 Result<BusInfo> ReadBusInfo(FileSystem& files, const EmbeddedBusOptions& options);
+// What a writer that opened the bus now would hold; nothing: there is no bus. Only while no writer
+// has it open: then a whole cut counts though the proof that readers wait for was lost with power.
+Result<std::optional<BusInfo>> FindBus(FileSystem& files, const EmbeddedBusOptions& options);
 
 }  // namespace sluice::bus

@@ -1,5 +1,6 @@
 #include "bus/embedded/embedded_bus.h"
 #include "bus/embedded/record_codec.h"
+#include "bus/embedded/recovery.h"
 #include "bus/embedded/segment_cursor.h"
 #include "bus/embedded/segment_folder.h"
 
@@ -91,6 +92,24 @@ Result<std::unique_ptr<BusReader>> OpenEmbeddedReader(FileSystem& files,
   return std::unique_ptr<BusReader>(std::move(reader));
 }
 
+namespace {
+
+// How much there is of it, and room for more.
+Status Measure(FileSystem& files, const std::string& folder, BusInfo& out) {
+  SLUICE_LET(const std::vector<SegmentName> segments, ListSegments(files, folder));
+  for (const SegmentName& segment : segments) {
+    const Result<FileInfo> info = files.Info(segment.path);
+    if (!info && info.error().code() == "ENOENT") continue;  // trimmed meanwhile
+    SLUICE_TRY(info);
+    out.bytes += info->size;
+    ++out.segments;
+  }
+  SLUICE_LET(out.disk_free_bytes, files.FreeBytes(folder));
+  return {};
+}
+
+}  // namespace
+
 Result<BusInfo> ReadBusInfo(FileSystem& files, const EmbeddedBusOptions& options) {
   const std::string folder = PartitionFolder(options.folder, 0);
   SegmentCursor cursor(files, folder, options.source_identity);
@@ -106,16 +125,20 @@ Result<BusInfo> ReadBusInfo(FileSystem& files, const EmbeddedBusOptions& options
     }
     cursor.Pass(*found);
   }
-  SLUICE_LET(const std::vector<SegmentName> segments, ListSegments(files, folder));
-  for (const SegmentName& segment : segments) {
-    const Result<FileInfo> info = files.Info(segment.path);
-    if (!info && info.error().code() == "ENOENT") continue;  // trimmed meanwhile
-    SLUICE_TRY(info);
-    out.bytes += info->size;
-    ++out.segments;
-  }
-  SLUICE_LET(out.disk_free_bytes, files.FreeBytes(folder));
+  SLUICE_TRY(Measure(files, folder, out));
   return out;
+}
+
+Result<std::optional<BusInfo>> FindBus(FileSystem& files, const EmbeddedBusOptions& options) {
+  const std::string folder = PartitionFolder(options.folder, 0);
+  SLUICE_LET(const std::vector<SegmentName> segments, ListSegments(files, folder));
+  if (segments.empty()) return std::optional<BusInfo>();
+  SLUICE_LET(const auto last,
+             SegmentFile::Open(files, segments.back().path, options.source_identity));
+  SLUICE_LET(const RecoveredSegment recovered, RecoverSegment(*last));
+  BusInfo out{.first_lsn = segments.front().base, .last_cut = recovered.last_cut};
+  SLUICE_TRY(Measure(files, folder, out));
+  return std::optional(out);
 }
 
 }  // namespace sluice::bus

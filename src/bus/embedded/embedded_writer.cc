@@ -30,6 +30,10 @@ class Writer final : public EmbeddedBusWriter {
   Status Trim(PartitionId partition, Lsn through) override;
   Result<BusInfo> Info() override;
   Status Retain(Lsn pinned) override;
+  bool usable() override {
+    const std::lock_guard guard(mutex_);
+    return !failed_;
+  }
 
  private:
   struct Segment {

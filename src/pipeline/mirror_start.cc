@@ -1,12 +1,10 @@
-// Supervisor::Open: everything up to the first byte, in the order of corners.md "Starting again".
+// Mirror::Open: everything up to the first byte, in the order of corners.md "Starting again".
 #include <algorithm>
 
 #include "base/log.h"
-#include "iceberg/catalog/sql_catalog.h"
 #include "pipeline/foreign_change.h"
-#include "pipeline/supervisor.h"
+#include "pipeline/mirror.h"
 #include "pipeline/table_memory.h"
-#include "postgres/publication.h"
 
 namespace sluice::pipeline {
 
@@ -26,16 +24,18 @@ bool ResyncWanted(const iceberg::LoadedTable& table) {
 
 }  // namespace
 
-Supervisor::Supervisor(PipelineOptions options)
-    : options_(std::move(options)), board_(options_.name) {}
+Mirror::Mirror(PipelineOptions options, Surroundings around)
+    : options_(std::move(options)),
+      source_(around.source),
+      store_(around.store),
+      catalog_(around.catalog),
+      files_(around.files),
+      clock_(around.clock),
+      board_(around.board) {}
 
-Supervisor::~Supervisor() = default;
-
-Result<std::unique_ptr<Supervisor>> Supervisor::Open(PipelineOptions options) {
-  std::unique_ptr<Supervisor> out(new Supervisor(std::move(options)));
-  SLUICE_LET(StateLock lock, StateLock::Take(out->options_.state_folder));
-  out->lock_.emplace(std::move(lock));
-  SLUICE_TRY(out->OpenSource());
+Result<std::unique_ptr<Mirror>> Mirror::Open(PipelineOptions options, Surroundings around) {
+  std::unique_ptr<Mirror> out(new Mirror(std::move(options), around));
+  SLUICE_TRY(out->IdentifySource());
   SLUICE_TRY(out->OpenLake());
   SLUICE_TRY(out->FindTables());
   SLUICE_LET(const StartDecision decision, out->Decide());
@@ -47,14 +47,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Open(PipelineOptions options) {
   return out;
 }
 
-Status Supervisor::OpenSource() {
-  SLUICE_LET(source_, postgres::Connection::Open(options_.source), "connecting to the source");
-  SLUICE_LET(identity_, postgres::IdentifySource(*source_), "asking the source who it is");
-  if (identity_.server_version < 140000) {
-    return MakeError(ErrorKind::kConfig, "the source is Postgres {}, 14 or newer is needed",
-                     identity_.server_version / 10000)
-        .WithHint("upgrade the source");
-  }
+Status Mirror::IdentifySource() {
+  SLUICE_LET(identity_, source_.Identify(), "asking the source who it is");
   options_.bus.source_identity =
       fmt::format("{}/{}/{}", identity_.system_id, identity_.database_oid, options_.slot);
   SourceStatus status;
@@ -67,17 +61,12 @@ Status Supervisor::OpenSource() {
   return {};
 }
 
-Status Supervisor::OpenLake() {
-  store_ = store::MakeLocalStore();
-  iceberg::SqlCatalogOptions catalog;
-  catalog.path = options_.catalog_path;
-  catalog.name = options_.catalog_name;
-  SLUICE_LET(catalog_, iceberg::OpenSqlCatalog(catalog, *store_, clock_), "opening the catalog");
+Status Mirror::OpenLake() {
   lake_ = std::make_unique<Lake>(
-      Lake{*store_, *catalog_, LocalFileSystem(), clock_, options_,
+      Lake{store_, catalog_, files_, clock_, options_,
            fmt::format("{}/{}/{}", identity_.system_id, identity_.timeline, identity_.database)});
   lake_->manifests = &manifests_;
-  SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()),
+  SLUICE_LET(ledger_, iceberg::ReadLedger(catalog_, store_, lake_->ledger_name()),
              "reading the ledger");
   if (!ledger_) return {};
   SLUICE_LET(const auto marks,
@@ -89,8 +78,8 @@ Status Supervisor::OpenLake() {
       .WithHint("give every pipeline a catalog of its own under `lake: catalog:`");
 }
 
-Status Supervisor::FindTables() {
-  SLUICE_LET(const auto sources, postgres::ListTables(*source_), "listing the source's tables");
+Status Mirror::FindTables() {
+  SLUICE_LET(const auto sources, source_.ListTables(), "listing the source's tables");
   SLUICE_LET(tables_, ChooseTables(sources, options_, identity_.server_version));
   if (!tables_.refused.empty()) {
     const RefusedTable& first = tables_.refused.front();
@@ -103,7 +92,7 @@ Status Supervisor::FindTables() {
         .WithHint("`sluice plan` shows what the rules under `tables:` take and leave out");
   }
   for (ChosenTable& chosen : tables_.chosen) {
-    SLUICE_LET(auto loaded, catalog_->Load(chosen.lake));
+    SLUICE_LET(auto loaded, catalog_.Load(chosen.lake));
     if (!loaded) continue;
     const auto recorded = TableSchemaFromJson(PropertyOr(*loaded, "sluice.schema", ""));
     if (recorded && recorded->id.oid == chosen.source.oid) {
@@ -114,24 +103,20 @@ Status Supervisor::FindTables() {
   return {};
 }
 
-Result<StartDecision> Supervisor::Decide() {
+Result<StartDecision> Mirror::Decide() {
   StartFindings found;
   found.slot_name = options_.slot;
   found.source = lake_->source;
   found.source_wal = identity_.wal_lsn;
-  SLUICE_LET(const auto slot, postgres::FindSlot(*source_, options_.slot));
+  SLUICE_LET(const auto slot, source_.FindSlot(options_.slot));
   if (slot) {
     found.slot =
         StartFindings::Slot{slot->confirmed_lsn, slot->wal_status == "lost",
                             slot->plugin == "pgoutput", slot->database == identity_.database};
   }
-  SLUICE_LET(const bool bus_exists, LocalFileSystem().Exists(options_.bus.folder + "/p0"));
-  if (bus_exists) {
-    SLUICE_LET(const bus::BusInfo info, bus::ReadBusInfo(LocalFileSystem(), options_.bus));
-    found.bus = StartFindings::Bus{info.first_lsn, info.last_cut.lsn};
-  }
-  SLUICE_LET(const auto gaps,
-             postgres::FindPublicationGaps(*source_, options_.publication, PublishedTables()));
+  SLUICE_LET(const auto bus, bus::FindBus(files_, options_.bus), "looking at the bus");
+  if (bus) found.bus = StartFindings::Bus{bus->first_lsn, bus->last_cut.lsn};
+  SLUICE_LET(const auto gaps, source_.FindPublicationGaps(options_.publication, PublishedTables()));
   found.missing_publications = gaps.missing;
   for (const ChosenTable& chosen : tables_.chosen) {
     StartFindings::Table table;
@@ -142,16 +127,32 @@ Result<StartDecision> Supervisor::Decide() {
     if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
       // Marks of any source count here, so that another source is noticed.
       table.source = PropertyOr(loaded->second, "sluice.source", "");
-      SLUICE_LET(const auto marks,
-                 iceberg::FindMarks(loaded->second.metadata, table.source, options_.name));
-      if (marks) table.position = marks->marks.cut.lsn;
+      SLUICE_LET(const auto position, PositionOf(loaded->second, table.source));
+      if (position) table.position = position->lsn;
     }
     found.tables.push_back(std::move(table));
   }
   return DecideStart(found);
 }
 
-std::vector<postgres::PublishedTable> Supervisor::PublishedTables() const {
+// Where the lake holds the table: the cut of its newest marks, or the ledger's, if that lists the
+// marks' snapshot: an idle table stands where the others do. Nothing: no commit of ours.
+Result<std::optional<Cut>> Mirror::PositionOf(const iceberg::LoadedTable& table,
+                                              const std::string& source) const {
+  SLUICE_LET(const auto marks, iceberg::FindMarks(table.metadata, source, options_.name));
+  if (!marks) return std::optional<Cut>();
+  if (ledger_ && !ledger_->rows.empty()) {
+    const iceberg::LedgerRow& newest = ledger_->rows.back();
+    const auto listed = newest.tables.find(table.identifier.ToString());
+    if (listed != newest.tables.end() && listed->second == marks->snapshot_id &&
+        newest.marks.cut.lsn > marks->marks.cut.lsn) {
+      return std::optional(newest.marks.cut);
+    }
+  }
+  return std::optional(marks->marks.cut);
+}
+
+std::vector<postgres::PublishedTable> Mirror::PublishedTables() const {
   std::vector<postgres::PublishedTable> out;
   for (const ChosenTable& chosen : tables_.chosen) {
     out.push_back({chosen.source.oid, chosen.source.schema_name, chosen.source.name,
@@ -161,7 +162,7 @@ std::vector<postgres::PublishedTable> Supervisor::PublishedTables() const {
 }
 
 // Before the publication is mended: once it is, nothing at the source tells of the gap any more.
-Status Supervisor::FailBroken(const StartDecision& decision) {
+Status Mirror::FailBroken(const StartDecision& decision) {
   for (const ChosenTable& chosen : tables_.chosen) {
     const std::string name = chosen.mirror.schema.QualifiedName();
     const auto loaded = lake_tables_.find(name);
@@ -175,18 +176,17 @@ Status Supervisor::FailBroken(const StartDecision& decision) {
         made_again ? "the table was dropped and made again at the source"
                    : fmt::format("publication {} did not publish all of its changes for a while",
                                  options_.publication);
-    SLUICE_TRY(
-        RememberState(*catalog_, chosen.lake, TableState::kFailed, reason, ResyncHint(name)));
-    SLUICE_LET(auto now, catalog_->Load(chosen.lake));
+    SLUICE_TRY(RememberState(catalog_, chosen.lake, TableState::kFailed, reason, ResyncHint(name)));
+    SLUICE_LET(auto now, catalog_.Load(chosen.lake));
     SLUICE_CHECK(now.has_value());
     loaded->second = std::move(*now);
   }
   return {};
 }
 
-Status Supervisor::EnsurePublications() {
+Status Mirror::EnsurePublications() {
   SLUICE_LET(const postgres::PublicationChange change,
-             postgres::EnsurePublication(*source_, options_.publication, PublishedTables()),
+             source_.EnsurePublication(options_.publication, PublishedTables()),
              "making the publication");
   for (const std::string& statement : change.statements) {
     log::Get("pipeline")->info("at the source: {}", statement);
@@ -195,63 +195,50 @@ Status Supervisor::EnsurePublications() {
   return {};
 }
 
-Status Supervisor::ClaimLedger() {
+Status Mirror::ClaimLedger() {
   const uint64_t epoch = ledger_ ? ledger_->epoch + 1 : 1;
   const int64_t now_ms =
       std::max(clock_.WallMicros() / 1000,
                ledger_ ? ledger_->table.metadata.last_updated_ms + 1 : int64_t{0});
   lake_->epoch = epoch;
   const Cut cut = ledger_ && !ledger_->rows.empty() ? ledger_->rows.back().marks.cut : Cut{};
-  SLUICE_LET(const auto claim,
-             iceberg::PrepareLedgerClaim(*store_, lake_->ledger_name(),
-                                         options_.warehouse + "/sluice/cuts", ledger_, epoch,
-                                         lake_->MarksAt(cut), now_ms),
-             "claiming the ledger");
-  SLUICE_TRY(catalog_->Commit({&claim.commit, 1}), "claiming the ledger at epoch {}", epoch);
-  SLUICE_LET(ledger_, iceberg::ReadLedger(*catalog_, *store_, lake_->ledger_name()));
+  SLUICE_LET(
+      const auto claim,
+      iceberg::PrepareLedgerClaim(store_, lake_->ledger_name(), options_.warehouse + "/sluice/cuts",
+                                  ledger_, epoch, lake_->MarksAt(cut), now_ms),
+      "claiming the ledger");
+  SLUICE_TRY(catalog_.Commit({&claim.commit, 1}), "claiming the ledger at epoch {}", epoch);
+  SLUICE_LET(ledger_, iceberg::ReadLedger(catalog_, store_, lake_->ledger_name()));
   SLUICE_CHECK(ledger_.has_value());
   return {};
 }
 
-Status Supervisor::OpenBus(const StartDecision& decision) {
+Status Mirror::OpenBus(const StartDecision& decision) {
   Lsn start = decision.bus_start;
   if (decision.create_slot) {
-    postgres::ConnectionOptions replication = options_.source;
-    replication.replication = true;
-    SLUICE_LET(slot_session_, postgres::Connection::Open(replication));
-    SLUICE_LET(const postgres::CreatedSlot slot,
-               postgres::CreateSlot(*slot_session_, options_.slot), "making replication slot {}",
+    SLUICE_LET(NewSlot slot, source_.CreateSlot(options_.slot), "making replication slot {}",
                options_.slot);
-    slot_snapshot_ = slot.snapshot_name;
     start = slot.consistent_point;
+    slot_snapshot_ = std::move(slot.snapshot);
     log::Get("pipeline")->info("made replication slot {} at {}", options_.slot, ToString(start));
-    SLUICE_LET(held_, HoldSnapshot(options_.source, slot_snapshot_));
-    slot_session_.reset();
   }
   if (decision.set_bus_aside) {
     const std::string aside =
         fmt::format("{}/set-aside-{}", options_.bus.folder, clock_.WallMicros() / 1'000'000);
     log::Get("pipeline")->warn("the bus ends before the slot begins: kept as {}", aside);
-    SLUICE_TRY(LocalFileSystem().Rename(options_.bus.folder + "/p0", aside));
+    SLUICE_TRY(files_.Rename(options_.bus.folder + "/p0", aside));
   }
-  SLUICE_LET(
-      bus_,
-      bus::EmbeddedBusWriter::Open(LocalFileSystem(), clock_, options_.bus, lake_->epoch, start),
-      "opening the bus");
-  return {};
+  return OpenBusAt(start);
 }
 
-Status Supervisor::OpenTables(const StartDecision& decision) {
-  const auto describe = [this](uint32_t oid) -> Result<std::optional<postgres::SourceTable>> {
-    const std::lock_guard lock(source_mutex_);
-    return postgres::DescribeTable(*source_, oid);
-  };
-  tracker_ = std::make_unique<RelationTracker>(describe, identity_.server_version);
+Status Mirror::OpenTables(const StartDecision& decision) {
+  tracker_ = std::make_unique<RelationTracker>(
+      [this](uint32_t oid) { return source_.DescribeTable(oid); }, identity_.server_version);
   SLUICE_LET(const bus::BusInfo info, bus_->Info());
   const Cut ledger_cut =
       ledger_->rows.empty() ? Cut{info.first_lsn, 0} : ledger_->rows.back().marks.cut;
   merge_ = std::make_unique<MergeLoop>(
-      *lake_, [this] { return bus::OpenEmbeddedReader(LocalFileSystem(), options_.bus); }, *ledger_,
+      *lake_, [this] { return bus::OpenEmbeddedReader(files_, options_.bus); }, *ledger_,
       ledger_cut, board_);
   for (const ChosenTable& chosen : tables_.chosen) {
     const std::string name = chosen.mirror.schema.QualifiedName();
@@ -264,7 +251,7 @@ Status Supervisor::OpenTables(const StartDecision& decision) {
   return {};
 }
 
-Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
+Status Mirror::OpenOne(const ChosenTable& chosen, TableStart start) {
   const auto loaded = lake_tables_.find(chosen.mirror.schema.QualifiedName());
   const auto park = [&](TableState state, std::string reason, std::string hint,
                         std::optional<Cut> position) {
@@ -286,17 +273,9 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
     return {};
   }
   const iceberg::LoadedTable& table = loaded->second;
-  SLUICE_LET(const auto marks, iceberg::FindMarks(table.metadata, lake_->source, options_.name));
-  SLUICE_CHECK(marks.has_value());
-  const std::string name = table.identifier.ToString();
-  Cut position = marks->marks.cut;
-  // The ledger says where an idle table stands, if the snapshot it lists is still the head's.
-  if (!ledger_->rows.empty() && ledger_->rows.back().marks.cut.lsn > position.lsn) {
-    const auto listed = ledger_->rows.back().tables.find(name);
-    if (listed != ledger_->rows.back().tables.end() && listed->second == marks->snapshot_id) {
-      position = ledger_->rows.back().marks.cut;
-    }
-  }
+  SLUICE_LET(const auto found, PositionOf(table, lake_->source));
+  SLUICE_CHECK(found.has_value());
+  const Cut position = *found;
   // The shape that the lake was written in is the one to follow; if the source's is another now,
   // the tracker stops the table before any of its changes. A paused table is followed too: its
   // changes wait on the bus.
@@ -334,27 +313,8 @@ Status Supervisor::OpenOne(const ChosenTable& chosen, TableStart start) {
   }
   SLUICE_LET(auto mirror, MirrorTable::OpenLive(*lake_, following, table, position));
   const bool with_ledger = ledger_->rows.empty() || position == ledger_->rows.back().marks.cut;
-  if (with_ledger) {
-    merge_->AddLive(std::move(mirror));
-  } else {
-    merge_->AddCatchingUp(std::move(mirror));
-  }
-  return {};
-}
-
-CopyTask Supervisor::MakeCopyTask(ChosenTable chosen) {
-  const auto existing = catalog_->Load(chosen.lake);
-  CopyTask task;
-  std::optional<iceberg::LoadedTable> before;
-  if (existing && *existing) {
-    before = **existing;
-    ++chosen.mirror.schema.id.incarnation;
-    task.replaces_uuid = before->metadata.table_uuid;
-  }
-  chosen.mirror.schema.version = SchemaVersion{1};
-  task.target = NewLakeTable(*lake_, chosen, before);
-  task.chosen = std::move(chosen);
-  return task;
+  if (with_ledger) return merge_->AddLive(std::move(mirror));
+  return merge_->AddCatchingUp(std::move(mirror));
 }
 
 }  // namespace sluice::pipeline

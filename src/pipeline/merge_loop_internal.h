@@ -1,0 +1,28 @@
+// What the files of MergeLoop share.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "pipeline/merge_loop.h"
+#include "pipeline/table_memory.h"
+
+namespace sluice::pipeline {
+
+// What passes by itself and is tried again. A file of the lake that is gone does not come back.
+inline bool Passes(const Error& error) {
+  return (error.kind() == ErrorKind::kUnavailable && error.code() != "ENOENT") ||
+         error.kind() == ErrorKind::kExhausted;
+}
+
+inline int64_t Backoff(int attempts) {
+  constexpr int64_t kMinUs = 100'000;
+  constexpr int64_t kMaxUs = 30'000'000;
+  return std::min(kMinUs << std::min(attempts, 10), kMaxUs);
+}
+
+inline std::string HintFor(const ChosenTable& chosen) {
+  return ResyncHint(chosen.mirror.schema.QualifiedName());
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,258 @@
+#include "pipeline/mirror.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+// A full disk gets room again, a table that was rewritten under the copy is read anew.
+bool PassesForCopy(const Error& error) {
+  return Mirror::ComesBack(error) || error.kind() == ErrorKind::kConflict ||
+         error.kind() == ErrorKind::kExhausted;
+}
+
+}  // namespace
+
+bool Mirror::ComesBack(const Error& error) {
+  return error.kind() == ErrorKind::kUnavailable || error.code() == "55006";  // slot is active
+}
+
+// --- capture ---
+
+// The same source still, and nothing missing between it and the bus?
+Status Mirror::CheckSourceAgain(const bus::BusInfo& info) {
+  SLUICE_LET(const auto now, source_.Identify());
+  if (now.system_id != identity_.system_id || now.timeline != identity_.timeline) {
+    return MakeError(ErrorKind::kConfig, "the server is another now: {}/{}, was {}/{}",
+                     now.system_id, now.timeline, identity_.system_id, identity_.timeline)
+        .WithHint("point `source: url:` back to the source this pipeline mirrors");
+  }
+  if (now.wal_lsn < info.last_cut.lsn) {
+    return MakeError(ErrorKind::kConfig,
+                     "the source's WAL ends at {}, before {} that was already mirrored: it was "
+                     "rolled back",
+                     ToString(now.wal_lsn), ToString(info.last_cut.lsn))
+        .WithHint("restore the newer state, or copy anew: `sluice tables resync --all`");
+  }
+  SLUICE_LET(const auto slot, source_.FindSlot(options_.slot));
+  if (!slot) {
+    return MakeError(ErrorKind::kConfig, "replication slot {} was dropped", options_.slot)
+        .WithHint("changes since then are not kept; `sluice tables resync --all`, then run again");
+  }
+  if (slot->confirmed_lsn > info.last_cut.lsn && slot->confirmed_lsn > info.first_lsn) {
+    return MakeError(ErrorKind::kConfig,
+                     "replication slot {} stands at {}, beyond {} that we hold: somebody else "
+                     "moved or made it",
+                     options_.slot, ToString(slot->confirmed_lsn), ToString(info.last_cut.lsn))
+        .WithHint("changes between are lost; `sluice tables resync --all`, then run again");
+  }
+  return {};
+}
+
+Status Mirror::OpenBusAt(Lsn start) {
+  const std::lock_guard lock(bus_mutex_);
+  bus_.reset();
+  SLUICE_LET(bus_, bus::EmbeddedBusWriter::Open(files_, clock_, options_.bus, lake_->epoch, start),
+             "opening the bus");
+  return {};
+}
+
+Result<bus::BusInfo> Mirror::BusInfo() {
+  const std::lock_guard lock(bus_mutex_);
+  if (bus_ != nullptr) return bus_->Info();
+  return MakeError(ErrorKind::kUnavailable, "the bus is being opened again");
+}
+
+Result<std::unique_ptr<Capture>> Mirror::Connect() {
+  if (bus_ == nullptr || !bus_->usable()) SLUICE_TRY(OpenBusAt(Lsn{progress_.durable_lsn}));
+  SLUICE_LET(const bus::BusInfo info, bus_->Info());
+  SLUICE_TRY(CheckSourceAgain(info));
+  postgres::StreamOptions stream;
+  stream.slot = options_.slot;
+  stream.publication = postgres::PublicationList(options_.publication);
+  stream.binary = std::all_of(tables_.chosen.begin(), tables_.chosen.end(), [](const auto& table) {
+    return std::all_of(table.mirror.mappings.begin(), table.mirror.mappings.end(),
+                       [](const postgres::Mapping& mapping) { return mapping.binary; });
+  });
+  SLUICE_LET(auto source, source_.StartStream(stream));
+  postgres::DecoderOptions decoding;
+  decoding.spool_folder = options_.state_folder + "/spool";
+  decoding.memory_bytes = options_.memory_bytes / 8;
+  decoding.spool_bytes_max = options_.bus.max_bytes;
+  SLUICE_LET(decoding.reference_xid, source_.NextXid());
+  SLUICE_LET(auto decoder, postgres::ChangeDecoder::Make(files_, *tracker_, std::move(decoding)));
+  CaptureOptions capture;
+  capture.cut_interval_us = options_.cut_interval_us;
+  capture.idle_cut_interval_us = options_.idle_cut_interval_us;
+  const auto confirmable = [this]() -> std::optional<Lsn> {
+    if (options_.confirm_after == ConfirmAfter::kBus) return std::nullopt;
+    return merge_->committed();
+  };
+  const Cut durable = info.last_cut.lsn > info.first_lsn ? info.last_cut : Cut{info.first_lsn, 0};
+  return std::make_unique<Capture>(std::move(source), std::move(decoder), *bus_, durable, clock_,
+                                   capture, progress_, confirmable,
+                                   [this] { return tracker_->TakeStops(); });
+}
+
+void Mirror::SetCapture(Capture* capture) {
+  const std::lock_guard lock(capture_mutex_);
+  capture_ = capture;
+  if (capture_ != nullptr) capture_->RequestCut(wanted_cut_);
+}
+
+void Mirror::RequestCut(Lsn lsn) {
+  const std::lock_guard lock(capture_mutex_);
+  wanted_cut_ = std::max(wanted_cut_, lsn);
+  if (capture_ != nullptr) capture_->RequestCut(wanted_cut_);
+}
+
+void Mirror::RetainBus() {
+  if (bus_ == nullptr) return;
+  const Status retained = bus_->Retain(merge_->pinned());
+  if (!retained) log::Get("bus")->warn("trimming: {}", retained.error().message());
+  const auto info = bus_->Info();
+  if (!info) return;
+  BusStatus status;
+  status.first_lsn = info->first_lsn;
+  status.last_lsn = info->last_cut.lsn;
+  status.bytes = info->bytes;
+  status.disk_free_bytes = info->disk_free_bytes;
+  status.full = progress_.bus_full;
+  board_.SetBus(status);
+}
+
+// --- copies ---
+
+void Mirror::WaitForCopies(const std::stop_token& stop) {
+  std::unique_lock lock(copies_mutex_);
+  copies_wake_.wait(lock, stop, [this] { return !copies_.empty(); });
+}
+
+std::vector<CopyTask> Mirror::TakeCopies() {
+  const std::lock_guard lock(copies_mutex_);
+  return std::exchange(copies_, {});
+}
+
+void Mirror::QueueCopy(CopyTask task) {
+  TableStatus status;
+  status.state = TableState::kCopying;
+  const auto info = BusInfo();
+  const TableId id = task.chosen.mirror.schema.id;
+  merge_->Pin(id, info ? info->first_lsn : Lsn{});
+  merge_->Park(task.chosen, status, {});
+  tracker_->Watch(task.chosen);
+  {
+    const std::lock_guard lock(copies_mutex_);
+    copies_.push_back(std::move(task));
+  }
+  copies_wake_.notify_all();
+}
+
+Result<HeldSnapshot> Mirror::SnapshotForCopies() {
+  if (!slot_snapshot_) return source_.HoldSnapshot();
+  HeldSnapshot out = std::move(*slot_snapshot_);
+  slot_snapshot_.reset();
+  return out;
+}
+
+bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
+  const TableId id = task.chosen.mirror.schema.id;
+  const std::string name = task.chosen.mirror.schema.QualifiedName();
+  if (!copied && copied.error().kind() == ErrorKind::kStopped) return true;
+  if (!copied && PassesForCopy(copied.error())) {
+    log::Get("copy")->warn("copying {} again: {}", name, copied.error().message());
+    QueueCopy(task);
+    return false;
+  }
+  if (!copied) {
+    const Error error = copied.error();
+    merge_->Post([id, error](MergeLoop& merge) {
+      merge.Unpin(id);
+      merge.Fail({id, error.message(), error.hint()});
+    });
+    return true;
+  }
+  log::Get("copy")->info("copied {}", name);
+  const auto info = BusInfo();
+  const Cut start{info ? info->first_lsn : Lsn{}, 0};
+  const auto shared = std::make_shared<const CopiedTable>(std::move(*copied));
+  merge_->Post([this, task, shared, start, id](MergeLoop& merge) {
+    merge.Unpin(id);
+    merge.Arrive(task.chosen, start, [this, task, shared, start] {
+      return MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared, start);
+    });
+  });
+  // Its first commit is at a cut past its start, also where nothing happened in between.
+  const Lsn until = std::max(shared->filter_until, Lsn{start.lsn.value + 1});
+  RequestCut(until);
+  return true;
+}
+
+CopyTask Mirror::MakeCopyTask(ChosenTable chosen) {
+  const auto existing = catalog_.Load(chosen.lake);
+  CopyTask task;
+  std::optional<iceberg::LoadedTable> before;
+  if (existing && *existing) {
+    before = **existing;
+    ++chosen.mirror.schema.id.incarnation;
+    task.replaces_uuid = before->metadata.table_uuid;
+  }
+  chosen.mirror.schema.version = SchemaVersion{1};
+  task.target = NewLakeTable(*lake_, chosen, before);
+  task.chosen = std::move(chosen);
+  return task;
+}
+
+// --- the watch, and orders ---
+
+Status Mirror::Watch() {
+  SLUICE_LET(const auto now, source_.ListTables());
+  std::vector<uint32_t> present;
+  for (const postgres::SourceTable& table : now) {
+    present.push_back(table.oid);
+    SLUICE_TRY(tracker_->Check(table));
+  }
+  tracker_->CheckDropped(present);
+  SLUICE_LET(const TableChoice choice, ChooseTables(now, options_, identity_.server_version));
+  std::vector<std::string> fresh;
+  for (const ChosenTable& chosen : choice.chosen) {
+    const bool known =
+        std::any_of(tables_.chosen.begin(), tables_.chosen.end(),
+                    [&](const ChosenTable& one) { return one.source.oid == chosen.source.oid; });
+    if (!known) fresh.push_back(chosen.mirror.schema.QualifiedName());
+  }
+  board_.SetUnmirrored(std::move(fresh));
+  return {};
+}
+
+Result<postgres::SourceTable> Mirror::FindTable(const std::string& name) {
+  SLUICE_LET(auto all, source_.ListTables());
+  for (postgres::SourceTable& table : all) {
+    if (QuoteIdentifier(table.schema_name) + "." + QuoteIdentifier(table.name) == name) {
+      return std::move(table);
+    }
+  }
+  return MakeError(ErrorKind::kConfig, "the source has no table {}", name)
+      .WithHint("`sluice tables list` shows the names");
+}
+
+Status Mirror::Resync(MergeLoop& merge, const std::string& name,
+                      const postgres::SourceTable& source) {
+  auto taken = merge.TakeForResync(name);
+  if (!taken) {
+    return MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
+        .WithHint("`sluice tables list` shows every table's state");
+  }
+  SLUICE_LET(auto mirror,
+             postgres::MirrorOf(source, taken->options.columns, identity_.server_version));
+  mirror.schema.id.incarnation = taken->mirror.schema.id.incarnation;
+  taken->source = source;
+  taken->mirror = std::move(mirror);
+  QueueCopy(MakeCopyTask(std::move(*taken)));
+  return {};
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,134 @@
+#include "pipeline/postgres_source.h"
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "postgres/wal_position.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr int64_t kVisibilityWaitUs = 60'000'000;
+constexpr int kOldestVersion = 140000;
+
+// Keys that the exported snapshot sees as finished but others do not yet: a commit may be decoded
+// before the server's own commit log says so.
+Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
+  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += 10'000) {
+    SLUICE_LET(const postgres::Rows rows, other.Query("SELECT pg_current_snapshot()"));
+    SLUICE_LET(const SnapshotVisibility now, ParseSnapshot(rows.at(0).at(0).value_or("")));
+    const bool race = std::any_of(now.in_progress.begin(), now.in_progress.end(),
+                                  [&](uint64_t xid) { return imported.Sees(xid); });
+    if (!race) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return MakeError(ErrorKind::kUnavailable,
+                   "a transaction that the slot's snapshot sees does not become visible")
+      .WithHint("look for commits that wait for a synchronous standby");
+}
+
+// A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until no
+// transaction that it sees is still in progress for others (corners.md, "The copy").
+Result<HeldSnapshot> Hold(const postgres::ConnectionOptions& source, const std::string& imported) {
+  HeldSnapshot out;
+  SLUICE_LET(out.holder, postgres::Connection::Open(source), "opening the snapshot's session");
+  SLUICE_TRY(out.holder->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  if (!imported.empty()) {
+    SLUICE_TRY(out.holder->Execute("SET TRANSACTION SNAPSHOT " + postgres::QuoteLiteral(imported)),
+               "taking over the slot's snapshot");
+  }
+  SLUICE_LET(const postgres::Rows exported,
+             out.holder->Query("SELECT pg_export_snapshot(), pg_current_snapshot()"));
+  out.name = exported.at(0).at(0).value_or("");
+  SLUICE_LET(out.visibility, ParseSnapshot(exported.at(0).at(1).value_or("")));
+  SLUICE_LET(const auto other, postgres::Connection::Open(source));
+  SLUICE_LET(out.insert_lsn, postgres::PositionToReach(*other));
+  if (!imported.empty()) SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
+  return out;
+}
+
+class PostgresSource final : public Source {
+ public:
+  PostgresSource(postgres::ConnectionOptions options, std::unique_ptr<postgres::Connection> session)
+      : options_(std::move(options)), session_(std::move(session)) {}
+
+  Result<postgres::SourceIdentity> Identify() override {
+    const std::lock_guard lock(mutex_);
+    if (!session_->alive()) {
+      SLUICE_LET(session_, postgres::Connection::Open(options_), "connecting to the source");
+    }
+    return postgres::IdentifySource(*session_);
+  }
+  Result<std::vector<postgres::SourceTable>> ListTables() override {
+    const std::lock_guard lock(mutex_);
+    return postgres::ListTables(*session_);
+  }
+  Result<std::optional<postgres::SourceTable>> DescribeTable(uint32_t oid) override {
+    const std::lock_guard lock(mutex_);
+    return postgres::DescribeTable(*session_, oid);
+  }
+  Result<std::optional<postgres::SlotState>> FindSlot(const std::string& slot) override {
+    const std::lock_guard lock(mutex_);
+    return postgres::FindSlot(*session_, slot);
+  }
+  Result<postgres::PublicationGaps> FindPublicationGaps(
+      const std::string& name, std::span<const postgres::PublishedTable> tables) override {
+    const std::lock_guard lock(mutex_);
+    return postgres::FindPublicationGaps(*session_, name, tables);
+  }
+  Result<postgres::PublicationChange> EnsurePublication(
+      const std::string& name, std::span<const postgres::PublishedTable> tables) override {
+    const std::lock_guard lock(mutex_);
+    return postgres::EnsurePublication(*session_, name, tables);
+  }
+  Result<NewSlot> CreateSlot(const std::string& slot) override {
+    SLUICE_LET(const auto session, OpenReplication());
+    SLUICE_LET(const postgres::CreatedSlot created, postgres::CreateSlot(*session, slot));
+    SLUICE_LET(HeldSnapshot snapshot, Hold(options_, created.snapshot_name));
+    return NewSlot{created.consistent_point, std::move(snapshot)};
+  }
+  Result<HeldSnapshot> HoldSnapshot() override { return Hold(options_, ""); }
+  Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(
+      const postgres::StreamOptions& options) override {
+    SLUICE_LET(auto session, OpenReplication());
+    return postgres::StartStream(std::move(session), options);
+  }
+  Result<uint64_t> NextXid() override {
+    const std::lock_guard lock(mutex_);
+    SLUICE_LET(const auto rows, session_->Query("SELECT pg_snapshot_xmax(pg_current_snapshot())"));
+    return std::stoull(rows.at(0).at(0).value_or("0"));
+  }
+  Result<Lsn> PositionToReach() override {
+    const std::lock_guard lock(mutex_);
+    return postgres::PositionToReach(*session_);
+  }
+
+ private:
+  Result<std::unique_ptr<postgres::Connection>> OpenReplication() const {
+    postgres::ConnectionOptions replication = options_;
+    replication.replication = true;
+    return postgres::Connection::Open(replication);
+  }
+
+  const postgres::ConnectionOptions options_;
+  std::mutex mutex_;
+  std::unique_ptr<postgres::Connection> session_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> OpenPostgresSource(const postgres::ConnectionOptions& options) {
+  SLUICE_LET(auto session, postgres::Connection::Open(options), "connecting to the source");
+  SLUICE_LET(const auto identity, postgres::IdentifySource(*session),
+             "asking the source who it is");
+  if (identity.server_version < kOldestVersion) {
+    return MakeError(ErrorKind::kConfig, "the source is Postgres {}, 14 or newer is needed",
+                     identity.server_version / 10000)
+        .WithHint("upgrade the source");
+  }
+  return std::unique_ptr<Source>(std::make_unique<PostgresSource>(options, std::move(session)));
+}
+
+}  // namespace sluice::pipeline
