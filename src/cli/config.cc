@@ -5,7 +5,7 @@
 
 #include "base/file_system.h"
 #include "cli/yaml_section.h"
-#include "service/server.h"
+#include "service/address.h"
 
 namespace sluice::cli {
 

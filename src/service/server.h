@@ -4,20 +4,12 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "pipeline/supervisor.h"
 
 namespace sluice::service {
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-// "127.0.0.1:8642"; nothing: that is none.
-std::optional<Address> ParseAddress(const std::string& text);
 
 class Server {
  public:
