@@ -39,7 +39,8 @@ struct IndexStatistics {
   uint64_t recent_entries = 0;  // in memory
   uint64_t run_entries = 0;     // in mapped runs, stale ones included
   uint64_t run_bytes = 0;
-  uint64_t memory_bytes = 0;
+  uint64_t recent_bytes = 0;  // of memory, by published entries
+  uint64_t staged_bytes = 0;  // of memory, by the window's entries
 };
 
 enum class FindMode : uint8_t {
@@ -74,6 +75,10 @@ class KeyIndex {
   // count as held after a restart. Nothing may be staged meanwhile.
   virtual Status Load(std::span<const IndexEntry> entries) = 0;
   virtual Status FinishLoad() = 0;
+  // Frees memory: the window's entries become a run, which Discard removes.
+  virtual Status SpillStaged() = 0;
+  // The same of published entries. Not while a window is open: its deletes may yet be discarded.
+  virtual Status SpillRecent() = 0;
   virtual IndexStatistics statistics() const = 0;
 };
 

@@ -47,6 +47,10 @@ class Merge final : public TableMerge, private StoredRowTaker {
   Status Committed(int64_t snapshot_id) override;
   Status Abandon() override;
   int64_t pending_changes() const override { return pending_; }
+  uint64_t window_bytes() const override {
+    return fold_.memory_bytes() + index_.statistics().staged_bytes;
+  }
+  Status SpillWindow() override;
 
  private:
   // A batch on its way through the fold.
@@ -211,6 +215,12 @@ void Merge::Truncate() {
 Status Merge::Flush() {
   if (writer_ == nullptr) return {};
   SLUICE_TRY(writer_->Write(fold_), "{}", schema_.QualifiedName());
+  return {};
+}
+
+Status Merge::SpillWindow() {
+  SLUICE_TRY(Flush());
+  SLUICE_TRY(index_.SpillStaged(), "{}", schema_.QualifiedName());
   return {};
 }
 

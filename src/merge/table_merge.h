@@ -61,6 +61,9 @@ class TableMerge {
   virtual Status Abandon() = 0;
   // Changes applied since the last commit.
   virtual int64_t pending_changes() const = 0;
+  // Memory of the open window, index entries included; SpillWindow takes it to disk.
+  virtual uint64_t window_bytes() const = 0;
+  virtual Status SpillWindow() = 0;
 };
 
 // Reads the key columns of all live rows of `which` into the index: what OpenTieredIndex missed, or

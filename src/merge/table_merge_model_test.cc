@@ -226,6 +226,10 @@ class ModelRun {
   void ApplyAll(const std::vector<ChangeBatch>& batches, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       Must(merge_->Apply(batches[i], [](const TransactionRun& run) { return run.xid % 2 == 0; }));
+      if (source_.Below(6) == 0) {  // memory is short
+        Must(merge_->SpillWindow());
+        EXPECT_EQ(index_->statistics().staged_bytes, 0U);
+      }
     }
   }
 
@@ -244,6 +248,10 @@ class ModelRun {
     useless_ += delta.removed.size();
     EXPECT_EQ(store_.count() - useless_, lake_.files().size()) << "files that nobody names";
     Must(merge_->Committed(window + 1));
+    if (source_.Below(5) == 0) {
+      Must(index_->SpillRecent());
+      EXPECT_EQ(index_->statistics().recent_bytes, 0U);
+    }
     EXPECT_EQ(lake_.Read(store_, *file_schema_), source_.table()) << "window " << window;
     if (source_.Below(3) == 0) Restart();
   }

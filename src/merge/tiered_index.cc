@@ -40,13 +40,23 @@ Status TieredIndex::Stage(std::span<const IndexEntry> entries) {
   for (const IndexEntry& entry : entries) {
     staged_.Insert({Reduce(entry.fingerprint), entry.at}, files_);
     staged_files_.insert(entry.at.file);
-    if (staged_.size() < options_.recent_entries_max) continue;
-    SLUICE_TRY(Spill(staged_, staged_runs_));
-    std::vector<std::string> replaced;
-    SLUICE_TRY(MergeRunsOf(staged_runs_, replaced));
-    for (const std::string& name : replaced) SLUICE_TRY(fs_.Remove(Path(name)));
+    if (staged_.size() >= options_.recent_entries_max) SLUICE_TRY(SpillStaged());
   }
   return {};
+}
+
+Status TieredIndex::SpillStaged() {
+  if (staged_.size() == 0) return {};
+  SLUICE_TRY(Spill(staged_, staged_runs_));
+  std::vector<std::string> replaced;
+  SLUICE_TRY(MergeRunsOf(staged_runs_, replaced));
+  for (const std::string& name : replaced) SLUICE_TRY(fs_.Remove(Path(name)));
+  return {};
+}
+
+Status TieredIndex::SpillRecent() {
+  SLUICE_CHECK(staged_files_.empty(), "publishing or discarding comes first");
+  return Settle(true);
 }
 
 void TieredIndex::Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of) {
@@ -115,7 +125,7 @@ Status TieredIndex::FinishLoad() {
 
 Status TieredIndex::Settle(bool spill_tail) {
   if (recent_.size() >= options_.recent_entries_max || (spill_tail && recent_.size() > 0)) {
-    SLUICE_TRY(SpillRecent());
+    SLUICE_TRY(MoveRecent());
   }
   if (runs_.size() > options_.runs_max) {
     SLUICE_TRY(MergeRunsOf(runs_, replaced_));
@@ -128,7 +138,7 @@ Status TieredIndex::Settle(bool spill_tail) {
   return {};
 }
 
-Status TieredIndex::SpillRecent() {
+Status TieredIndex::MoveRecent() {
   SLUICE_TRY(Spill(recent_, runs_));
   recent_files_.clear();
   runs_changed_ = true;
@@ -178,7 +188,8 @@ Status TieredIndex::WriteManifest() {
 IndexStatistics TieredIndex::statistics() const {
   IndexStatistics out;
   out.recent_entries = recent_.size() + staged_.size();
-  out.memory_bytes = recent_.memory_bytes() + staged_.memory_bytes();
+  out.recent_bytes = recent_.memory_bytes();
+  out.staged_bytes = staged_.memory_bytes();
   for (const Runs* runs : {&runs_, &staged_runs_}) {
     for (const auto& run : *runs) {
       out.run_entries += run->size();

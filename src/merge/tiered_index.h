@@ -34,6 +34,8 @@ class TieredIndex final : public KeyIndex {
   Status Clear() override;
   Status Load(std::span<const IndexEntry> entries) override;
   Status FinishLoad() override;
+  Status SpillStaged() override;
+  Status SpillRecent() override;
   IndexStatistics statistics() const override;
 
  private:
@@ -48,7 +50,7 @@ class TieredIndex final : public KeyIndex {
   Status Spill(MemoryTable& table, Runs& into);
   // Merges runs until at most runs_max are left; the names replaced go to `replaced`.
   Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced);
-  Status SpillRecent();
+  Status MoveRecent();
   void Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of);
   Status SpillGathered(Runs& into);
   // Everything that Publish and FinishLoad do on disk.

@@ -131,8 +131,8 @@ Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
   const auto take = [&](const arrow::RecordBatch& rows) -> Status {
     if (writer == nullptr) {
       parquet::WriterOptions options;
-      options.row_group_bytes = static_cast<int64_t>(
-          lake_.options.memory_bytes / 8 / static_cast<uint64_t>(lake_.options.copy_workers));
+      options.row_group_bytes =
+          static_cast<int64_t>(lake_.memory().copied_row_group(lake_.options.copy_workers));
       SLUICE_LET(writer, parquet::DataFileWriter::Open(lake_.store, NextDataFile(job.task.target),
                                                        job.file_schema, options));
     }

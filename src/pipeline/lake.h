@@ -8,6 +8,7 @@
 #include "change/change_batch.h"
 #include "iceberg/catalog/catalog.h"
 #include "iceberg/mirror_commit.h"
+#include "pipeline/memory_shares.h"
 #include "pipeline/options.h"
 #include "store/object_store.h"
 
@@ -23,6 +24,7 @@ struct Lake {
   uint64_t epoch = 0;
   iceberg::ManifestCache* manifests = nullptr;  // what immutable metadata files say, for expiry
 
+  MemoryShares memory() const { return {options.memory_bytes}; }
   iceberg::Marks MarksAt(Cut cut) const { return {cut, source, options.slot, options.name, epoch}; }
   iceberg::TableIdentifier ledger_name() const { return {"sluice", "cuts"}; }
 };

@@ -12,6 +12,31 @@ constexpr size_t kPollBytes = 4 << 20;
 bool IsTheTables(ErrorKind kind) {
   return kind == ErrorKind::kUnsupported || kind == ErrorKind::kCorrupt;
 }
+
+using Bytes = uint64_t (MirrorTable::*)() const;
+
+uint64_t Sum(const std::vector<MirrorTable*>& tables, Bytes bytes) {
+  uint64_t out = 0;
+  for (const MirrorTable* table : tables) out += (table->*bytes)();
+  return out;
+}
+
+// The largest ones that have to give way so that the others fit, the largest first.
+std::vector<MirrorTable*> Largest(std::vector<MirrorTable*> tables, Bytes bytes, uint64_t max) {
+  uint64_t sum = Sum(tables, bytes);
+  if (sum <= max) return {};
+  std::sort(tables.begin(), tables.end(), [&](const MirrorTable* a, const MirrorTable* b) {
+    return (a->*bytes)() > (b->*bytes)();
+  });
+  std::vector<MirrorTable*> out;
+  for (MirrorTable* table : tables) {
+    if (sum <= max) break;
+    sum -= (table->*bytes)();
+    out.push_back(table);
+  }
+  return out;
+}
+
 }  // namespace
 
 void MergeGroup::Add(std::unique_ptr<MirrorTable> table) {
@@ -126,6 +151,26 @@ Status MergeGroup::Record(iceberg::Ledger& ledger) const {
   SLUICE_LET(const CutResult result, CommitCut(lake_, {}, tables(), &ledger, position_));
   if (result.committed) return {};
   return MakeError(ErrorKind::kUnavailable, "another program changed the ledger");
+}
+
+uint64_t MergeGroup::window_bytes() const { return Sum(tables(), &MirrorTable::window_bytes); }
+uint64_t MergeGroup::index_bytes() const { return Sum(tables(), &MirrorTable::index_bytes); }
+
+Status MergeGroup::SpillWindows(uint64_t bytes_max, std::vector<TableFault>& faults) {
+  for (MirrorTable* table : Largest(tables(), &MirrorTable::window_bytes, bytes_max)) {
+    const Status spilled = table->SpillWindow();
+    if (spilled) continue;
+    if (!IsTheTables(spilled.error().kind())) return spilled.error();
+    faults.push_back({table->id(), spilled.error().message(), spilled.error().hint()});
+  }
+  return {};
+}
+
+Status MergeGroup::SpillIndexes(uint64_t bytes_max) {
+  for (MirrorTable* table : Largest(tables(), &MirrorTable::index_bytes, bytes_max)) {
+    SLUICE_TRY(table->SpillIndex(), "making room in memory");
+  }
+  return {};
 }
 
 Status MergeGroup::Rewind() {

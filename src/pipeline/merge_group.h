@@ -65,6 +65,12 @@ class MergeGroup {
   Result<std::vector<TableId>> Commit(iceberg::Ledger* ledger);
   // Writes the ledger's row for position() anew: which tables stand there has changed.
   Status Record(iceberg::Ledger& ledger) const;
+  // Memory of the tables' windows and of their indexes (mirror_table.h), and how it is freed, the
+  // largest table first, until at most so much is left: windows at any time, indexes after Commit.
+  uint64_t window_bytes() const;
+  uint64_t index_bytes() const;
+  Status SpillWindows(uint64_t bytes_max, std::vector<TableFault>& faults);
+  Status SpillIndexes(uint64_t bytes_max);
   // Forgets the window and reads it again.
   Status Rewind();
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kIdleLedgerUs = 10'000'000;  // between ledger commits when nothing changed
 constexpr int64_t kPublishUs = 250'000;
+
 }  // namespace
 
 MergeLoop::MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger ledger, Cut position,
@@ -89,6 +90,8 @@ Result<bool> MergeLoop::StepGroup(MergeGroup& group, bool is_main) {
   if (CommitDue(group, is_main)) return CommitGroup(group, is_main);
   std::vector<TableFault> faults;
   SLUICE_LET(const bool worked, group.Advance(limit, faults));
+  const uint64_t room = LeftOf(lake_.memory().windows(), group, &MergeGroup::window_bytes);
+  SLUICE_TRY(group.SpillWindows(room, faults));
   for (const TableFault& fault : faults) SLUICE_TRY(HandleFault(group, fault));
   if (!group.empty() && CommitDue(group, is_main)) return CommitGroup(group, is_main);
   return worked;
@@ -111,7 +114,18 @@ Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   if (!conflicted.empty()) SLUICE_TRY(HandleConflicts(group, conflicted));
   last_commit_us_ = lake_.clock.SteadyMicros();
   if (is_main) LedgerStandsAt(group.position());
+  SLUICE_TRY(group.SpillIndexes(LeftOf(lake_.memory().indexes(), group, &MergeGroup::index_bytes)));
   return true;
+}
+
+// What the other groups leave of a share of memory.
+uint64_t MergeLoop::LeftOf(uint64_t share, const MergeGroup& group,
+                           uint64_t (MergeGroup::*bytes)() const) const {
+  uint64_t others = main_.get() == &group ? 0 : (main_.get()->*bytes)();
+  for (const auto& one : catching_up_) {
+    if (one.get() != &group) others += (one.get()->*bytes)();
+  }
+  return share - std::min(share, others);
 }
 
 void MergeLoop::LedgerStandsAt(Cut cut) {

@@ -82,6 +82,8 @@ class MergeLoop {
   void TakeArrivals();
   bool TakeArrival(Arrival& arrival);
   Result<bool> StepGroup(MergeGroup& group, bool is_main);
+  uint64_t LeftOf(uint64_t share, const MergeGroup& group,
+                  uint64_t (MergeGroup::*bytes)() const) const;
   bool CommitDue(const MergeGroup& group, bool is_main) const;
   Result<bool> CommitGroup(MergeGroup& group, bool is_main);
   Status HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted);

@@ -80,7 +80,7 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   SLUICE_LET(auto source, source_.StartStream(stream));
   postgres::DecoderOptions decoding;
   decoding.spool_folder = options_.state_folder + "/spool";
-  decoding.memory_bytes = options_.memory_bytes / 8;
+  decoding.memory_bytes = MemoryShares{options_.memory_bytes}.decoded();
   decoding.spool_bytes_max = options_.bus.max_bytes;
   SLUICE_LET(decoding.reference_xid, source_.NextXid());
   SLUICE_LET(auto decoder, postgres::ChangeDecoder::Make(files_, *tracker_, std::move(decoding)));

@@ -107,6 +107,7 @@ Status MirrorTable::LoadFiles() {
 Status MirrorTable::OpenIndex() {
   merge::TieredIndexOptions options;
   options.folder = IndexFolder(lake_, id());
+  options.recent_entries_max = lake_.memory().index_entries();
   SLUICE_LET(merge::OpenedIndex opened, merge::OpenTieredIndex(lake_.files, files_, options));
   index_ = std::move(opened.index);
   if (chosen_.mirror.append_only || opened.missing.empty()) return {};
@@ -116,10 +117,9 @@ Status MirrorTable::OpenIndex() {
 
 void MirrorTable::MakeMerge() {
   merge::MergeOptions options;
-  options.window_bytes = std::max<uint64_t>(lake_.options.memory_bytes / 16, 1 << 20);
+  options.window_bytes = lake_.memory().window();
   options.file_bytes = lake_.options.file_bytes;
-  options.writer.row_group_bytes =
-      static_cast<int64_t>(std::max<uint64_t>(lake_.options.memory_bytes / 16, 1 << 20));
+  options.writer.row_group_bytes = static_cast<int64_t>(lake_.memory().row_group());
   options.next_location = [this] { return NextDataFile(loaded_); };
   merge_ = merge::TableMerge::Make(chosen_.mirror.schema, file_schema_, lake_.store, files_,
                                    *index_, std::move(options));

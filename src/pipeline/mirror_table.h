@@ -49,6 +49,12 @@ class MirrorTable {
   // A copied table may be committed from here on only.
   bool may_commit_at(Lsn cut) const { return !copied_ || cut >= copied_->filter_until; }
   bool has_changes() const { return changed_ || first_commit_due(); }
+  // Memory: of the open window, and of the index's published entries. The latter is freed between
+  // windows only.
+  uint64_t window_bytes() const { return merge_->window_bytes(); }
+  uint64_t index_bytes() const { return index_->statistics().recent_bytes; }
+  Status SpillWindow() { return merge_->SpillWindow(); }
+  Status SpillIndex() { return index_->SpillRecent(); }
 
   Status Apply(const ChangeBatch& batch);
   // Files written and durable; the catalog decides. Between Prepare and Committed or Abandon
