@@ -123,7 +123,10 @@ int64_t Decoder::BlockCount(int64_t* bytes) {
   int64_t count = RawLong();
   if (bytes != nullptr) *bytes = -1;
   if (count < 0) {  // then the block's size in bytes follows, so that it can be skipped
-    if (count == std::numeric_limits<int64_t>::min()) Fail("a negative count");
+    if (count == std::numeric_limits<int64_t>::min()) {
+      Fail("a negative count");
+      return 0;
+    }
     count = -count;
     const int64_t size = RawLong();
     if (size < 0) Fail("a negative size of a block");
