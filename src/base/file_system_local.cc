@@ -23,8 +23,12 @@ Error FromErrno(int number, std::string_view doing, const std::string& path) {
   if (number == EACCES || number == EPERM || number == EROFS || number == ENOTDIR) {
     kind = ErrorKind::kConfig;
   }
-  return MakeError(kind, "{} {}: {}", doing, path, std::strerror(number))
-      .WithCode(name == nullptr ? "" : name);
+  Error error = MakeError(kind, "{} {}: {}", doing, path, std::strerror(number))
+                    .WithCode(name == nullptr ? "" : name);
+  if (kind == ErrorKind::kExhausted) return std::move(error).WithHint("free space on its disk");
+  if (kind != ErrorKind::kConfig) return error;
+  return std::move(error).WithHint(
+      "give this user the right to write there, or configure another place");
 }
 
 class LocalFile final : public File {

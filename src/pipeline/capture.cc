@@ -23,7 +23,8 @@ Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
                  std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus, Cut durable,
                  const Clock& clock, CaptureOptions options, CaptureProgress& progress,
                  std::function<std::optional<Lsn>()> confirmable,
-                 std::function<std::vector<TableStop>()> stops)
+                 std::function<std::vector<TableStop>()> stops,
+                 std::unique_ptr<ResentHistory> resent)
     : source_(std::move(source)),
       decoder_(std::move(decoder)),
       bus_(bus),
@@ -32,6 +33,7 @@ Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
       progress_(progress),
       confirmable_(std::move(confirmable)),
       stops_(std::move(stops)),
+      resent_(std::move(resent)),
       last_cut_(durable),
       last_cut_at_us_(clock.SteadyMicros()) {
   decoder_->SkipThrough(durable.lsn);
@@ -81,6 +83,7 @@ Status Capture::HandleData(std::string_view message) {
   constexpr size_t kHeader = 1 + 3 * 8;
   if (message.size() < kHeader) return MakeError(ErrorKind::kCorrupt, "the stream cut a message");
   SLUICE_TRY(decoder_->Consume(message.substr(kHeader)));
+  SLUICE_TRY(CheckResent(decoder_->last_end().lsn));
   progress_.received_lsn = std::max(progress_.received_lsn.load(), decoder_->last_end().lsn.value);
   return {};
 }
@@ -95,8 +98,17 @@ Status Capture::HandleKeepalive(std::string_view message) {
   if (!in.done()) return MakeError(ErrorKind::kCorrupt, "the stream cut a keepalive");
   progress_.received_lsn = std::max(progress_.received_lsn.load(), wal_end.value);
   ping_sent_ = false;
-  if (decoder_->at_boundary()) idle_position_ = std::max(idle_position_, wal_end);
+  if (decoder_->at_boundary()) {
+    SLUICE_TRY(CheckResent(wal_end));
+    idle_position_ = std::max(idle_position_, wal_end);
+  }
   if (reply_requested) return ConfirmIfDue(true);
+  return {};
+}
+
+Status Capture::CheckResent(Lsn position) {
+  if (position <= last_cut_.lsn) return {};
+  SLUICE_TRY(resent_->Passed(), "comparing the source with the bus");
   return {};
 }
 

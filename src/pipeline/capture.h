@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "pipeline/options.h"
+#include "pipeline/resent_history.h"
 #include "pipeline/step.h"
 #include "postgres/replication/change_decoder.h"
 #include "postgres/replication/replication_source.h"
@@ -45,12 +46,13 @@ class Capture {
  public:
   // `source`: a fresh stream from the slot. All references outlive this. `confirmable` gives the
   // position that the lake holds (confirm_after: lake) or nothing (confirm what the bus holds);
-  // `stops` the tables whose shape was found changed since it was last asked.
+  // `stops` the tables whose shape was found changed since it was last asked; `resent`, which the
+  // decoder tells of what it skips, sees another history.
   Capture(std::unique_ptr<postgres::ReplicationSource> source,
           std::unique_ptr<postgres::ChangeDecoder> decoder, bus::BusWriter& bus, Cut durable,
           const Clock& clock, CaptureOptions options, CaptureProgress& progress,
           std::function<std::optional<Lsn>()> confirmable,
-          std::function<std::vector<TableStop>()> stops);
+          std::function<std::vector<TableStop>()> stops, std::unique_ptr<ResentHistory> resent);
 
   // One bounded piece. kUnavailable: the stream broke; make a new Capture from the bus's durable
   // cut. kCorrupt, kInternal: stop.
@@ -68,6 +70,8 @@ class Capture {
   Status HandleData(std::string_view message);
   Status QueueRecords(std::vector<postgres::ChangeDecoder::Record> records);
   Result<bool> AppendQueued();
+  // Nothing counts before what the source sent again was found to be what the bus has.
+  Status CheckResent(Lsn position);
   Status CloseCutIfDue();
   Status CloseCut(Cut cut);
   Status ConfirmIfDue(bool force);
@@ -81,6 +85,7 @@ class Capture {
   CaptureProgress& progress_;
   std::function<std::optional<Lsn>()> confirmable_;
   std::function<std::vector<TableStop>()> stops_;
+  std::unique_ptr<ResentHistory> resent_;  // the decoder tells it
   std::deque<bus::Record> queue_;  // decoded, not yet taken by the bus; bounded by one step's worth
   Cut last_cut_;
   Lsn idle_position_;  // of the newest keepalive at a boundary with nothing undurable

@@ -89,8 +89,13 @@ class Attempt {
     for (int i = 0; i < kUnknownAnswersMax; ++i) {
       const Status sent = lake_.catalog.Commit(commits);
       if (sent) return true;
-      if (sent.error().kind() == ErrorKind::kConflict) return AllHappened();
+      if (sent.error().kind() == ErrorKind::kConflict) {
+        SLUICE_LET(const bool happened, AllHappened(), "asking for a refused commit");
+        unclear_ = false;
+        return happened;
+      }
       if (sent.error().kind() != ErrorKind::kCommitUnknown) return sent.error();
+      unclear_ = true;
       // The same commit again, with the same snapshot ids: it can count only once.
       SLUICE_LET(const bool happened, AllHappened(), "asking for an unclear commit");
       if (happened) return true;
@@ -125,8 +130,9 @@ class Attempt {
     return out;
   }
 
-  // Known to have failed: the commit's own files may go.
+  // The commit's own files, unless it may yet have happened.
   void RemoveWritten() {
+    if (unclear_) return;
     for (const iceberg::PreparedCommit& one : prepared_) Remove(one.written);
     Remove(ledger_commit_.written);
   }
@@ -173,6 +179,7 @@ class Attempt {
   std::vector<iceberg::PreparedCommit> prepared_;
   iceberg::PreparedCommit ledger_commit_;
   iceberg::LedgerRow row_;
+  bool unclear_ = false;  // an answer did not come
 };
 
 }  // namespace
@@ -181,8 +188,12 @@ Result<CutResult> CommitCut(const Lake& lake, const std::vector<MirrorTable*>& t
                             const std::vector<MirrorTable*>& listed, iceberg::Ledger* ledger,
                             Cut cut) {
   Attempt attempt(lake, tables, ledger, cut);
-  SLUICE_TRY(attempt.Prepare(listed), "preparing the cut at {}", ToString(cut.lsn));
-  SLUICE_LET(const bool happened, attempt.Send(), "committing the cut at {}", ToString(cut.lsn));
+  const Status prepared = attempt.Prepare(listed);
+  if (!prepared) attempt.RemoveWritten();
+  SLUICE_TRY(prepared, "preparing the cut at {}", ToString(cut.lsn));
+  const Result<bool> sent = attempt.Send();
+  if (!sent) attempt.RemoveWritten();
+  SLUICE_LET(const bool happened, sent, "committing the cut at {}", ToString(cut.lsn));
   CutResult out;
   out.committed = happened;
   if (happened) {

@@ -131,6 +131,7 @@ uint64_t MergeLoop::LeftOf(uint64_t share, const MergeGroup& group,
 void MergeLoop::LedgerStandsAt(Cut cut) {
   members_changed_ = false;
   committed_ = cut.lsn.value;
+  if (catching_up_.empty() && pins_.empty()) recorded_ = cut.lsn.value;
   board_.SetCut(cut);
 }
 

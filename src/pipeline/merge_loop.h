@@ -60,6 +60,8 @@ class MergeLoop {
   // What the bus must keep, and the newest cut the ledger holds; any thread.
   Lsn pinned() const { return Lsn{pinned_}; }
   Lsn committed() const { return Lsn{committed_}; }
+  // The newest such cut at which no table was on its own: what the lake holds without the bus.
+  Lsn recorded() const { return Lsn{recorded_}; }
 
  private:
   struct Parked {
@@ -121,6 +123,7 @@ class MergeLoop {
   bool members_changed_ = false;  // of the main group, since the ledger's newest row
   std::atomic<uint64_t> pinned_ = 0;
   std::atomic<uint64_t> committed_ = 0;
+  std::atomic<uint64_t> recorded_ = 0;
   std::mutex posted_mutex_;
   std::vector<std::function<void(MergeLoop&)>> posted_;
 };

@@ -8,22 +8,25 @@ namespace sluice::pipeline {
 
 namespace {
 
-// A full disk gets room again, a table that was rewritten under the copy is read anew.
+// A table that was rewritten under the copy is read anew.
 bool PassesForCopy(const Error& error) {
-  return Mirror::ComesBack(error) || error.kind() == ErrorKind::kConflict ||
-         error.kind() == ErrorKind::kExhausted;
+  return Mirror::ComesBack(error) || error.kind() == ErrorKind::kConflict;
 }
 
 }  // namespace
 
+// Network, a full disk (under the spool too), a slot that another process still reads (SQLSTATE
+// 55006).
 bool Mirror::ComesBack(const Error& error) {
-  return error.kind() == ErrorKind::kUnavailable || error.code() == "55006";  // slot is active
+  return error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kExhausted ||
+         error.code() == "55006";
 }
 
 // --- capture ---
 
 // The same source still, and nothing missing between it and the bus?
-Status Mirror::CheckSourceAgain(const bus::BusInfo& info) {
+// The slot's confirmed position.
+Result<Lsn> Mirror::CheckSourceAgain(const bus::BusInfo& info) {
   SLUICE_LET(const auto now, source_.Identify());
   if (now.system_id != identity_.system_id || now.timeline != identity_.timeline) {
     return MakeError(ErrorKind::kConfig, "the server is another now: {}/{}, was {}/{}",
@@ -49,7 +52,7 @@ Status Mirror::CheckSourceAgain(const bus::BusInfo& info) {
                      options_.slot, ToString(slot->confirmed_lsn), ToString(info.last_cut.lsn))
         .WithHint("changes between are lost; `sluice tables resync --all`, then run again");
   }
-  return {};
+  return slot->confirmed_lsn;
 }
 
 Status Mirror::OpenBusAt(Lsn start) {
@@ -69,7 +72,7 @@ Result<bus::BusInfo> Mirror::BusInfo() {
 Result<std::unique_ptr<Capture>> Mirror::Connect() {
   if (bus_ == nullptr || !bus_->usable()) SLUICE_TRY(OpenBusAt(Lsn{progress_.durable_lsn}));
   SLUICE_LET(const bus::BusInfo info, bus_->Info());
-  SLUICE_TRY(CheckSourceAgain(info));
+  SLUICE_LET(const Lsn confirmed, CheckSourceAgain(info));
   postgres::StreamOptions stream;
   stream.slot = options_.slot;
   stream.publication = postgres::PublicationList(options_.publication);
@@ -83,18 +86,23 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   decoding.memory_bytes = MemoryShares{options_.memory_bytes}.decoded();
   decoding.spool_bytes_max = options_.bus.max_bytes;
   SLUICE_LET(decoding.reference_xid, source_.NextXid());
+  const Cut durable = info.last_cut.lsn > info.first_lsn ? info.last_cut : Cut{info.first_lsn, 0};
+  SLUICE_LET(auto reader, bus::OpenEmbeddedReader(files_, options_.bus));
+  SLUICE_LET(auto resent, ResentHistory::Open(std::move(reader), confirmed, durable.lsn));
+  decoding.skipped = [history = resent.get()](Lsn end, uint64_t xid) {
+    return history->Sent(end, xid);
+  };
   SLUICE_LET(auto decoder, postgres::ChangeDecoder::Make(files_, *tracker_, std::move(decoding)));
   CaptureOptions capture;
   capture.cut_interval_us = options_.cut_interval_us;
   capture.idle_cut_interval_us = options_.idle_cut_interval_us;
   const auto confirmable = [this]() -> std::optional<Lsn> {
     if (options_.confirm_after == ConfirmAfter::kBus) return std::nullopt;
-    return merge_->committed();
+    return merge_->recorded();
   };
-  const Cut durable = info.last_cut.lsn > info.first_lsn ? info.last_cut : Cut{info.first_lsn, 0};
-  return std::make_unique<Capture>(std::move(source), std::move(decoder), *bus_, durable, clock_,
-                                   capture, progress_, confirmable,
-                                   [this] { return tracker_->TakeStops(); });
+  return std::make_unique<Capture>(
+      std::move(source), std::move(decoder), *bus_, durable, clock_, capture, progress_,
+      confirmable, [this] { return tracker_->TakeStops(); }, std::move(resent));
 }
 
 void Mirror::SetCapture(Capture* capture) {
@@ -246,12 +254,30 @@ Status Mirror::Resync(MergeLoop& merge, const std::string& name,
     return MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
         .WithHint("`sluice tables list` shows every table's state");
   }
+  const Status renewed = Renew(source, *taken);
+  if (renewed) {
+    QueueCopy(MakeCopyTask(std::move(*taken)));
+    return {};
+  }
+  TableStatus status;
+  status.state = TableState::kFailed;
+  status.reason = renewed.error().message();
+  status.hint = renewed.error().hint();
+  merge.Park(*taken, status, {});
+  return renewed;
+}
+
+// The table as the source has it now, and published so: it may be another one of the same name, or
+// have lost its key.
+Status Mirror::Renew(const postgres::SourceTable& source, ChosenTable& chosen) {
   SLUICE_LET(auto mirror,
-             postgres::MirrorOf(source, taken->options.columns, identity_.server_version));
-  mirror.schema.id.incarnation = taken->mirror.schema.id.incarnation;
-  taken->source = source;
-  taken->mirror = std::move(mirror);
-  QueueCopy(MakeCopyTask(std::move(*taken)));
+             postgres::MirrorOf(source, chosen.options.columns, identity_.server_version));
+  const postgres::PublishedTable published{source.oid, source.schema_name, source.name,
+                                           mirror.append_only};
+  SLUICE_TRY(source_.EnsurePublication(options_.publication, {&published, 1}));
+  mirror.schema.id.incarnation = chosen.mirror.schema.id.incarnation;
+  chosen.source = source;
+  chosen.mirror = std::move(mirror);
   return {};
 }
 

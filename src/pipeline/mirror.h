@@ -94,11 +94,12 @@ class Mirror {
   Status EnsurePublications();
   Status OpenOne(const ChosenTable& chosen, TableStart start);
 
-  Status CheckSourceAgain(const bus::BusInfo& info);
+  Result<Lsn> CheckSourceAgain(const bus::BusInfo& info);
   // Also again, after a failed write: then what is on disk decides.
   Status OpenBusAt(Lsn start);
   Result<bus::BusInfo> BusInfo();
   CopyTask MakeCopyTask(ChosenTable chosen);
+  Status Renew(const postgres::SourceTable& source, ChosenTable& chosen);
 
   PipelineOptions options_;
   Source& source_;

@@ -34,6 +34,7 @@ std::optional<std::string> Mismatch(const postgres::RelationMessage& relation,
 void RelationTracker::Watch(const ChosenTable& chosen) {
   const std::lock_guard lock(mutex_);
   tables_[chosen.mirror.schema.id.oid] = {chosen, false};
+  ++generation_;
 }
 
 void RelationTracker::Stop(Watched& watched, std::string reason) {

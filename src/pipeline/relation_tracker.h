@@ -2,6 +2,7 @@
 // catalog: a table whose shape changed stops at the cut before. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -26,6 +27,7 @@ class RelationTracker final : public postgres::RelationResolver {
   void Watch(const ChosenTable& chosen);
   Result<std::optional<postgres::MirroredTable>> Resolve(
       const postgres::RelationMessage& relation) override;
+  uint64_t generation() const override { return generation_; }
   // Compares with the catalog now (DDL shows there before any row does).
   Status Check(const postgres::SourceTable& now);
   void CheckDropped(const std::vector<uint32_t>& present);
@@ -45,6 +47,7 @@ class RelationTracker final : public postgres::RelationResolver {
   Describe describe_;
   int server_version_;
   std::mutex mutex_;
+  std::atomic<uint64_t> generation_ = 0;
   std::map<uint32_t, Watched> tables_;  // by oid
   std::vector<TableStop> stops_;
 };

@@ -78,3 +78,19 @@ def test_a_paused_table_waits_and_catches_up(tmp_path: pathlib.Path) -> None:
         wait_state(sluice, "public.a", "live")
         sluice.caught_up()
         assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_a_live_table_is_copied_again_and_followed(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        for again in range(3):
+            pg.psql(f"UPDATE a SET v = 'before' WHERE id = {again + 1}")
+            sluice.ok("tables", "resync", "public.a")
+            # In the stream's own connection, which has met the table already: while the copy runs and after it.
+            for change in range(20):
+                pg.psql(f"UPDATE a SET v = 'n{change}' WHERE id % 20 = {change}; DELETE FROM a WHERE id = {900 + again * 20 + change}")
+            wait_state(sluice, "public.a", "live")
+            pg.psql(f"INSERT INTO a VALUES ({7000 + again}, 'after')")
+            sluice.caught_up()
+            assert_mirrored(pg, sluice, ["public.a", "public.b"])

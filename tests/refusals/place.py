@@ -4,9 +4,11 @@ import json
 import pathlib
 import re
 import subprocess
+from collections import Counter
 from typing import Any
 
 from harness.postgres import ThrowawayPostgres
+from harness.readers import assert_readers_agree, read_pyiceberg, source_rows
 from harness.sluice import Sluice
 from mirror.mirrored import assert_mirrored, states
 
@@ -64,6 +66,16 @@ class Place:
 
     def assert_mirrored(self, *tables: str) -> None:
         assert_mirrored(self.server, self.sluice, tables, database=self.name)
+
+    def assert_rows(self, *tables: str) -> None:
+        """Without the metadata check: other programs wrote there too."""
+        for table in tables:
+            assert_readers_agree(source_rows(self.server, table, database=self.name), self.sluice.catalog_db, table)
+
+    def arrives(self, table: str) -> None:
+        """Waits for what is committed at the source now, also where another table has failed."""
+        rows = source_rows(self.server, table, database=self.name)
+        self.sluice.wait_for(lambda: Counter(read_pyiceberg(self.sluice.catalog_db, table)) == Counter(rows), 30, f"{table} to arrive")
 
     def goes_on(self, *tables: str) -> None:
         """After the cause is gone: the program runs (started here if it does not) and the lake equals the source."""

@@ -30,7 +30,11 @@ uint64_t HeadChecksum(std::string_view first, std::string_view prelude, Lsn base
 }
 
 Error BadHeader(std::string_view what) {
-  return MakeError(ErrorKind::kCorrupt, "the segment header {}", what);
+  return MakeError(ErrorKind::kCorrupt, "the segment header {}", what)
+      .WithHint(
+          "keep the file and look at the disk; without it: move the bus folder away, `sluice "
+          "tables "
+          "resync --all`, `sluice run`");
 }
 
 }  // namespace

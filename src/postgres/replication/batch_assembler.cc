@@ -24,17 +24,16 @@ void BatchAssembler::Describe(const RelationMessage& relation) {
   known->standing = Standing::kUnresolved;
 }
 
-void BatchAssembler::Invalidate(uint32_t relation_oid) {
-  const auto found = relations_.find(relation_oid);
-  if (found != relations_.end()) found->second->standing = Standing::kUnresolved;
-}
-
 void BatchAssembler::Begin(Lsn end_lsn, uint64_t xid, int64_t commit_time_us) {
   ++transaction_;
   run_ = TransactionRun{end_lsn, xid, commit_time_us, 0, 0};
 }
 
 Result<BatchAssembler::Relation*> BatchAssembler::Find(uint32_t oid) {
+  const uint64_t generation = resolver_.generation();
+  if (std::exchange(generation_, generation) != generation) {
+    for (const auto& [known, relation] : relations_) relation->standing = Standing::kUnresolved;
+  }
   const auto found = relations_.find(oid);
   if (found != relations_.end()) return found->second.get();
   return MakeError(ErrorKind::kCorrupt, "pgoutput: a change of relation {} before its description",

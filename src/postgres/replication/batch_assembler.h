@@ -33,8 +33,6 @@ class BatchAssembler {
       : resolver_(resolver), limits_(limits) {}
 
   void Describe(const RelationMessage& relation);
-  // The next change of the relation asks the resolver again.
-  void Invalidate(uint32_t relation_oid);
 
   // `end_lsn` zero: not known before Commit.
   void Begin(Lsn end_lsn, uint64_t xid, int64_t commit_time_us);
@@ -75,6 +73,7 @@ class BatchAssembler {
   void Emit(ChangeDecoder::Record record);
 
   RelationResolver& resolver_;
+  uint64_t generation_ = 0;  // of the resolver, when relations were last asked for
   Limits limits_;
   std::unordered_map<uint32_t, std::unique_ptr<Relation>> relations_;
   std::set<TableId> stopped_;

@@ -36,6 +36,7 @@ struct Adoption {
 // The transaction between Begin and Commit.
 struct Open {
   Lsn commit_lsn;
+  uint64_t xid = 0;
   bool skip = false;
   std::unique_ptr<Spool> rest;  // what memory could not hold
 };
@@ -57,7 +58,8 @@ class PgoutputDecoder final : public ChangeDecoder {
                   std::unique_ptr<SpoolFolder> spools)
       : spools_(std::move(spools)),
         assembler_(resolver, {options.batch_bytes, options.memory_bytes}),
-        reference_xid_(options.reference_xid) {}
+        reference_xid_(options.reference_xid),
+        skipped_(options.skipped) {}
 
   void SkipThrough(Lsn lsn) override {
     skip_through_ = lsn;
@@ -66,7 +68,6 @@ class PgoutputDecoder final : public ChangeDecoder {
   Status Consume(std::string_view message) override;
   bool adopting() const override { return adoption_ != nullptr; }
   Status Continue() override;
-  void Invalidate(uint32_t relation_oid) override { assembler_.Invalidate(relation_oid); }
   std::vector<Record> TakeRecords() override { return assembler_.Take(); }
   Result<std::vector<Record>> Flush() override;
   bool at_boundary() const override { return open_ == nullptr && adoption_ == nullptr; }
@@ -94,6 +95,7 @@ class PgoutputDecoder final : public ChangeDecoder {
   std::unique_ptr<SpoolFolder> spools_;  // outlives every spool below
   BatchAssembler assembler_;
   uint64_t reference_xid_;
+  std::function<Status(Lsn, uint64_t)> skipped_;
   Lsn skip_through_;
   Cut last_end_;
   PgoutputMessage parsed_;  // reused: its tuples keep their memory
@@ -153,8 +155,8 @@ Status PgoutputDecoder::Begin() {
   open_ = std::make_unique<Open>();
   open_->commit_lsn = parsed_.commit_lsn;
   open_->skip = parsed_.commit_lsn < skip_through_;
-  const uint64_t xid = Widen(parsed_.xid);
-  if (!open_->skip) assembler_.Begin(Lsn{}, xid, parsed_.commit_time_us);
+  open_->xid = Widen(parsed_.xid);
+  if (!open_->skip) assembler_.Begin(Lsn{}, open_->xid, parsed_.commit_time_us);
   return {};
 }
 
@@ -186,11 +188,13 @@ Result<bool> PgoutputDecoder::SkipsEndedAt(Lsn commit_lsn, Lsn end_lsn) const {
                      ToString(commit_lsn), ToString(last_end_.lsn));
   }
   if (end_lsn <= skip_through_) return true;
-  return MakeError(ErrorKind::kCorrupt,
+  return MakeError(ErrorKind::kConfig,
                    "a transaction from {} to {} lies across {}, where the last cut closed: the "
                    "source has another history",
                    ToString(commit_lsn), ToString(end_lsn), ToString(skip_through_))
-      .WithHint("the source was restored or replaced; `tables resync` copies anew");
+      .WithHint(
+          "the source was restored or replaced: bring its newer state back, or start over: `sluice "
+          "drop --keep-lake`, `sluice tables resync --all`, `sluice run`");
 }
 
 Status PgoutputDecoder::End(Cut end, bool skip) {
@@ -205,6 +209,7 @@ Status PgoutputDecoder::Commit() {
   SLUICE_LET(const bool skip, SkipsEndedAt(parsed_.commit_lsn, parsed_.end_lsn));
   const Cut end{parsed_.end_lsn, parsed_.commit_time_us};
   const std::unique_ptr<Open> open = std::move(open_);
+  if (skip && skipped_) SLUICE_TRY(skipped_(end.lsn, open->xid));
   if (open->rest == nullptr) return End(end, skip);
   SLUICE_TRY(assembler_.SetEnd(end.lsn));
   StartAdoption(std::move(open->rest), {}, false, false, end);
@@ -242,6 +247,7 @@ Status PgoutputDecoder::StreamCommit() {
   SLUICE_LET(const bool skip, SkipsEndedAt(parsed_.commit_lsn, parsed_.end_lsn));
   const Cut end{parsed_.end_lsn, parsed_.commit_time_us};
   const uint64_t xid = Widen(parsed_.xid);
+  if (skip && skipped_) SLUICE_TRY(skipped_(end.lsn, xid));
   if (!skip) assembler_.Begin(end.lsn, xid, end.time_us);
   StartAdoption(std::move(found->second.spool), std::move(found->second.aborted), true, skip, end);
   streams_.erase(found);

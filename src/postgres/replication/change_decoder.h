@@ -28,6 +28,8 @@ struct DecoderOptions {
   uint64_t spool_bytes_max = uint64_t{50} << 30;
   uint64_t spool_memory_bytes = 4 << 20;  // of spooled messages, before they go to the files
   uint64_t reference_xid = 0;             // 64-bit xid of about now, for widening
+  // Called with end LSN and xid of each transaction that SkipThrough drops; its error is Consume's.
+  std::function<Status(Lsn, uint64_t)> skipped = {};
 };
 
 // One thread. Usage: Consume each payload; take Records when there are any; when `adopting()` call
@@ -44,14 +46,11 @@ class ChangeDecoder {
 
   // Transactions that end at or below `lsn` are dropped (the bus has them).
   virtual void SkipThrough(Lsn lsn) = 0;
-  // One 'w' message's content (the pgoutput message). kCorrupt: not pgoutput v2, or a transaction
-  // across the SkipThrough position (another history).
+  // One 'w' message's content (the pgoutput message). kCorrupt: not pgoutput v2. kConfig: a
+  // transaction across the SkipThrough position (another history).
   virtual Status Consume(std::string_view message) = 0;
   virtual bool adopting() const = 0;
   virtual Status Continue() = 0;
-
-  // The next change of this relation asks the resolver again: a table was added, resynced, removed.
-  virtual void Invalidate(uint32_t relation_oid) = 0;
 
   // Finished records in commit order: schemas before the batches that need them. A batch never
   // crosses a transaction that is still open: what is returned is committed, but a transaction may

@@ -72,7 +72,7 @@ TEST_F(ChangeDecoderStopTest, TakesTheTableUpAgainInAnotherIncarnationOnly) {
   ASSERT_TRUE(Feed(
       Transaction(2000, 8, {EncodeRelation(Shape(kT)), EncodeInsert(kT, Row(1, {"ignored"}))})));
   resolver.tables[kT].schema.id.incarnation = 2;
-  Decoder().Invalidate(kT);
+  ++resolver.asked_again;
   ASSERT_TRUE(Feed(Transaction(3000, 9, {EncodeInsert(kT, Row(2, {"taken"}))})));
   EXPECT_THAT(Text(), ElementsAre("t v1", StartsWith("t stop: "), "t v1", "t I id=2 a=taken"));
 }

@@ -2,6 +2,7 @@
 // source's catalog and the configuration.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "base/error.h"
@@ -20,6 +21,9 @@ class RelationResolver {
  public:
   virtual ~RelationResolver() = default;
   virtual Result<std::optional<MirroredTable>> Resolve(const RelationMessage& relation) = 0;
+  // Grows when answers may be others than before (a table was added, resynced, removed): every
+  // relation is then asked for again before its next change. Any thread may make it grow.
+  virtual uint64_t generation() const { return 0; }
 };
 
 }  // namespace sluice::postgres

@@ -28,6 +28,8 @@ class MapResolver final : public RelationResolver {
   }
   std::map<uint32_t, MirroredTable> tables;
   std::vector<uint32_t> asked;
+  uint64_t generation() const override { return asked_again; }
+  uint64_t asked_again = 0;
 };
 
 // One line a row: "t I id=1 note=a", "t U(id=1) id=2 note=?" (? unsent, - null), "t D id=1",

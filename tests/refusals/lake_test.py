@@ -1,0 +1,183 @@
+"""Other programs at the lake, and a lake that cannot be written: the table or the program stops with what to do."""
+
+import shutil
+import sqlite3
+
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+
+from harness.postgres import NOBODY
+from harness.wait import wait_for
+from refusals.place import DONE, FAILED, OPERATOR, TABLES, Place
+
+BOTH = ("public.a", "public.b")
+ROW = pa.table({"id": pa.array([9001], pa.int32()), "v": pa.array(["foreign"])},
+               schema=pa.schema([pa.field("id", pa.int32(), nullable=False), pa.field("v", pa.string())]))
+
+
+def foreign(place: Place, change: str) -> None:
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{place.sluice.catalog_db}", init_catalog_tables="false")
+    table = catalog.load_table(("public", "a"))
+    if change == "append":
+        table.append(ROW)
+    elif change == "delete":
+        table.delete("id = 7")
+    elif change == "overwrite":
+        table.overwrite(ROW)
+    elif change == "drop":
+        catalog.drop_table(("public", "a"))
+
+
+@pytest.fixture
+def follower(place):
+    place.psql(TABLES)
+    place.follow()
+    return place
+
+
+@pytest.mark.parametrize("change", ["append", "delete", "overwrite", "drop"])
+def test_another_program_changes_a_lake_table_while_running(follower, change: str) -> None:
+    foreign(follower, change)
+    follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
+    follower.failed("public.a", "dropped by another program" if change == "drop" else "another program changed the lake table")
+    follower.state("public.b", "live")
+    assert follower.sluice.cli("wait", "--timeout", "20s").returncode == FAILED
+    follower.arrives("public.b")
+    follower.sluice.ok("tables", "resync", "public.a")
+    follower.goes_on(*BOTH)
+
+
+@pytest.mark.parametrize("change", ["append", "delete"])
+def test_another_program_changed_a_lake_table_while_down(follower, change: str) -> None:
+    assert follower.sluice.stop() == DONE
+    foreign(follower, change)
+    follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
+    follower.sluice.run_background()
+    follower.failed("public.a", f"another program changed the lake table .*operation {change}|overwrite")
+    follower.state("public.b", "live")
+    follower.sluice.ok("tables", "resync", "public.a")
+    follower.goes_on(*BOTH)
+
+
+def test_a_table_dropped_from_the_lake_while_down_is_copied_again(follower) -> None:
+    assert follower.sluice.stop() == DONE
+    foreign(follower, "drop")
+    follower.psql("DELETE FROM a WHERE id < 20")
+    follower.goes_on(*BOTH)
+
+
+def test_a_lake_table_of_the_name_that_is_not_ours(place) -> None:
+    place.psql(TABLES)
+    (place.sluice.folder / "lake").mkdir()
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{place.sluice.catalog_db}", warehouse=f"file://{place.sluice.folder}/lake")
+    catalog.create_namespace("public")
+    theirs = catalog.create_table(("public", "a"), ROW.schema)
+    theirs.append(ROW)
+    place.sluice.run_background()
+    place.failed("public.a", "this pipeline did not write", "drop or rename it, or exclude")
+    place.state("public.b", "live")
+    assert catalog.load_table(("public", "a")).scan().to_arrow().num_rows == 1
+    assert place.sluice.stop() == DONE
+    place.configure(tables=[{"exclude": "public.a"}, {"include": "public.*"}])
+    place.follow()
+    place.assert_rows("public.b")
+
+
+def test_a_catalog_of_another_pipeline(follower) -> None:
+    assert follower.sluice.stop() == DONE
+    follower.sluice.write_config(follower.server.url(follower.name), "somebody_else",
+                                 bus={"path": "./bus2"}, state="./state2")
+    follower.refuses(OPERATOR, f"belongs to pipeline {follower.name}, this is somebody_else", "lake: catalog:")
+    assert follower.psql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'sluice_somebody_else'") == "0"
+    follower.configure()
+    follower.goes_on(*BOTH)
+
+
+def lock(place: Place) -> sqlite3.Connection:
+    held = sqlite3.connect(place.sluice.catalog_db, isolation_level=None, check_same_thread=False)
+    held.execute("BEGIN EXCLUSIVE")
+    return held
+
+
+def files(place: Place) -> int:
+    return sum(1 for path in (place.sluice.folder / "lake").rglob("*.parquet") if path.is_file())
+
+
+def test_a_locked_catalog_is_waited_for(follower) -> None:
+    before = files(follower)
+    held = lock(follower)
+    follower.psql("UPDATE a SET v = 'later' WHERE id < 100")
+    follower.sluice.wait_for(lambda: len(follower.sluice.log().split("somebody holds the catalog's lock")) > 3, 60,
+                             "the trouble to be said")
+    assert follower.sluice.json("status")["source"]["connected"]
+    held.close()
+    follower.goes_on(*BOTH)
+    assert files(follower) <= before + 4, "tries that failed leave no files"
+
+
+def test_a_locked_catalog_at_the_start(follower) -> None:
+    assert follower.sluice.stop() == DONE
+    held = lock(follower)
+    follower.refuses(FAILED, "catalog.db: somebody holds the catalog's lock", "fuser", "run")
+    follower.refuses(FAILED, "somebody holds the catalog's lock", "fuser", "status")
+    held.close()
+    follower.goes_on(*BOTH)
+
+
+def test_a_catalog_that_is_none(follower) -> None:
+    assert follower.sluice.stop() == DONE
+    kept = follower.sluice.catalog_db.with_suffix(".kept")
+    shutil.move(follower.sluice.catalog_db, kept)
+    follower.sluice.catalog_db.write_text("this is no database, but long enough to be looked at " * 30)
+    follower.refuses(OPERATOR, "catalog.db: the file is not a SQLite database", "lake.catalog.uri", "run")
+    follower.sluice.catalog_db.unlink()
+    sqlite3.connect(follower.sluice.catalog_db).execute("CREATE TABLE iceberg_tables (other text)")
+    follower.refuses(OPERATOR, "not an Iceberg catalog", "lake.catalog.uri", "run")
+    shutil.move(kept, follower.sluice.catalog_db)
+    follower.goes_on(*BOTH)
+
+
+def as_nobody(place: Place) -> None:
+    """Root ignores modes: the program runs as an unprivileged user, in a folder of its own."""
+    program = place.sluice.folder / "as_nobody"
+    program.write_text(f'#!/bin/sh\nexec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups '
+                       f'{place.sluice.binary} "$@"\n')
+    program.chmod(0o755)
+    place.sluice.binary = program
+    for folder in [place.sluice.folder, *place.sluice.folder.parents][:3]:
+        folder.chmod(0o755)
+    for path in [place.sluice.folder, *place.sluice.folder.rglob("*")]:
+        shutil.chown(path, NOBODY, NOBODY)
+
+
+def test_a_warehouse_that_cannot_be_written(place) -> None:
+    place.psql(TABLES)
+    as_nobody(place)
+    lake = place.sluice.folder / "lake"
+    lake.mkdir(mode=0o555)
+    place.refuses(OPERATOR, "lake.*[Pp]ermission denied|cannot be opened for writing", "right to (write|make)")
+    shutil.chown(lake, NOBODY, NOBODY)
+    lake.chmod(0o755)
+    place.follow()
+    place.assert_mirrored(*BOTH)
+
+    for folder in (lake / "public", lake / "public" / "a", lake / "public" / "a" / "data"):
+        folder.chmod(0o555)
+    place.psql("UPDATE a SET v = 'no place' WHERE id < 10")
+    place.ends(OPERATOR, "lake/public/a/.*[Pp]ermission denied", "right to write")
+    for folder in (lake / "public", lake / "public" / "a", lake / "public" / "a" / "data"):
+        folder.chmod(0o755)
+    place.goes_on(*BOTH)
+
+
+@pytest.mark.parametrize("folder", ["bus", "state"])
+def test_a_folder_that_cannot_be_written(place, folder: str) -> None:
+    place.psql(TABLES)
+    as_nobody(place)
+    (place.sluice.folder / folder).mkdir(mode=0o555)
+    place.refuses(OPERATOR, f"{folder}.*[Pp]ermission denied", "write")
+    shutil.chown(place.sluice.folder / folder, NOBODY, NOBODY)
+    (place.sluice.folder / folder).chmod(0o755)
+    place.goes_on(*BOTH)
+    wait_for(lambda: place.sluice.stop() == DONE, 30)
