@@ -57,6 +57,14 @@ MirrorTable* MergeGroup::Find(TableId table) const {
   return found == tables_.end() ? nullptr : found->second.get();
 }
 
+// A table that is copied again gets another incarnation before the stream knows it, and keeps the
+// old one when a crash cuts the copy off: the bus may hold its changes under either.
+MirrorTable* MergeGroup::FindReceiver(TableId table) const {
+  const auto found = tables_.lower_bound(TableId{table.oid, 0});
+  const bool same = found != tables_.end() && found->first.oid == table.oid;
+  return same ? found->second.get() : nullptr;
+}
+
 std::vector<MirrorTable*> MergeGroup::tables() const {
   std::vector<MirrorTable*> out;
   for (const auto& [id, table] : tables_) out.push_back(table.get());
@@ -94,17 +102,17 @@ Status MergeGroup::Take(bus::Record& record, std::vector<TableFault>& faults) {
 }
 
 Status MergeGroup::TakeBatch(const ChangeBatch& batch, std::vector<TableFault>& faults) {
-  MirrorTable* table = Find(batch.table);
+  MirrorTable* table = FindReceiver(batch.table);
   if (table == nullptr) return {};
   const bool faulty = std::any_of(faults.begin(), faults.end(), [&](const TableFault& fault) {
-    return fault.table == batch.table;
+    return fault.table == table->id();
   });
   if (faulty) return {};
   applied_past_cut_ = true;
   const Status applied = table->Apply(batch);
   if (applied) return {};
   if (!IsTheTables(applied.error().kind())) return applied.error();
-  faults.push_back({batch.table, applied.error().message(), applied.error().hint()});
+  faults.push_back({table->id(), applied.error().message(), applied.error().hint()});
   return {};
 }
 

@@ -76,6 +76,7 @@ class MergeGroup {
 
  private:
   Status Take(bus::Record& record, std::vector<TableFault>& faults);
+  MirrorTable* FindReceiver(TableId table) const;
   Status TakeBatch(const ChangeBatch& batch, std::vector<TableFault>& faults);
 
   const Lake& lake_;

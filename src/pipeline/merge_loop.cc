@@ -20,7 +20,6 @@ MergeLoop::MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger le
   main_ = std::make_unique<MergeGroup>(lake_, nullptr, position);
   last_commit_us_ = lake_.clock.SteadyMicros();
   committed_ = position.lsn.value;
-  pinned_ = position.lsn.value;
 }
 
 void MergeLoop::Post(std::function<void(MergeLoop&)> work) {

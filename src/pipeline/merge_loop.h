@@ -57,7 +57,8 @@ class MergeLoop {
   void Pin(TableId table, Lsn from) { pins_[table] = from; }
   void Unpin(TableId table) { pins_.erase(table); }
 
-  // What the bus must keep, and the newest cut the ledger holds; any thread.
+  // What the bus must keep (all, before the first step), and the newest cut the ledger holds; any
+  // thread.
   Lsn pinned() const { return Lsn{pinned_}; }
   Lsn committed() const { return Lsn{committed_}; }
   // The newest such cut at which no table was on its own: what the lake holds without the bus.

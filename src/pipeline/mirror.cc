@@ -70,7 +70,8 @@ Result<bus::BusInfo> Mirror::BusInfo() {
 }
 
 Result<std::unique_ptr<Capture>> Mirror::Connect() {
-  if (bus_ == nullptr || !bus_->usable()) SLUICE_TRY(OpenBusAt(Lsn{progress_.durable_lsn}));
+  // The stream begins again behind the last cut: what the last one left behind it would come twice.
+  if (bus_ == nullptr || !bus_->at_cut()) SLUICE_TRY(OpenBusAt(Lsn{progress_.durable_lsn}));
   SLUICE_LET(const bus::BusInfo info, bus_->Info());
   SLUICE_LET(const Lsn confirmed, CheckSourceAgain(info));
   postgres::StreamOptions stream;

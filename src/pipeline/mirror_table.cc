@@ -1,6 +1,9 @@
 #include "pipeline/mirror_table.h"
 
+#include <arrow/record_batch.h>
 #include <arrow/type.h>
+
+#include <algorithm>
 
 #include "base/log.h"
 #include "base/uuid.h"
@@ -131,10 +134,31 @@ bool MirrorTable::Counts(const TransactionRun& run) const {
 }
 
 Status MirrorTable::Apply(const ChangeBatch& batch) {
+  if (batch.table != id()) return ApplyOther(batch);
   SLUICE_TRY(merge_->Apply(batch, [this](const TransactionRun& run) { return Counts(run); }),
              "merging changes of {}", loaded_.identifier.ToString());
   changed_ = changed_ || merge_->pending_changes() > 0;
   return {};
+}
+
+// Of another incarnation. One before this in another shape precedes the copy's snapshot as a whole:
+// changing a table waits for everybody who wrote to it. One after it is of a copy that a crash cut
+// off; in another shape the table must be copied.
+Status MirrorTable::ApplyOther(const ChangeBatch& batch) {
+  const bool any = std::any_of(batch.runs.begin(), batch.runs.end(),
+                               [this](const TransactionRun& run) { return Counts(run); });
+  if (!any) return {};
+  const TableSchema& schema = chosen_.mirror.schema;
+  const bool same_keys = batch.old_keys == nullptr ||
+                         batch.old_keys->schema()->Equals(*ChangeKeySchema(schema), false);
+  if (!same_keys || !batch.rows->schema()->Equals(*ChangeRowSchema(schema), false)) {
+    return MakeError(ErrorKind::kUnsupported,
+                     "its changes have another shape than the lake's table");
+  }
+  ChangeBatch own = batch;
+  own.table = schema.id;
+  own.schema = schema.version;
+  return Apply(own);
 }
 
 Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {

@@ -73,6 +73,7 @@ class MirrorTable {
   Status LoadFiles();
   void MakeMerge();
   bool Counts(const TransactionRun& run) const;
+  Status ApplyOther(const ChangeBatch& batch);
 
   const Lake& lake_;
   ChosenTable chosen_;

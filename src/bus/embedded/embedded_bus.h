@@ -41,8 +41,9 @@ class EmbeddedBusWriter : public BusWriter {
                                                          EmbeddedBusOptions options, uint64_t epoch,
                                                          Lsn start);
   virtual Result<BusInfo> Info() = 0;
-  // False after a failed write: only opening the bus again tells what is on disk.
-  virtual bool usable() = 0;
+  // False when records follow the last cut (another stream will send them again), and after a
+  // failed write (nobody knows what is on disk): the bus must be opened again before more comes.
+  virtual bool at_cut() = 0;
   // Removes segments that are older than retention and end at or below `pinned` (what live and
   // copying tables still need); above 80 % of max_bytes, those not pinned go regardless of age.
   virtual Status Retain(Lsn pinned) = 0;

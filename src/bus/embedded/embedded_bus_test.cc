@@ -268,6 +268,35 @@ TEST_F(EmbeddedBusTest, AProofWithoutRoomIsWrittenLater) {
   EXPECT_THAT(Rest(*reader), ElementsAre("batch 1", "cut 100"));
 }
 
+// A stream that begins again sends them again.
+TEST_F(EmbeddedBusTest, WhatFollowsTheLastCutIsGoneOnceItIsOpenedAgain) {
+  auto writer = Open();
+  Write(*writer, 1, 1);
+  EXPECT_TRUE(writer->at_cut());
+  ASSERT_TRUE(writer->Append(0, Batch(2)));
+  EXPECT_FALSE(writer->at_cut());
+  writer.reset();
+  writer = Open(2);
+  EXPECT_TRUE(writer->at_cut());
+  Write(*writer, 2, 2);
+  EXPECT_THAT(Rest(*Reader(LsnOf(1))), ElementsAre("resume 2 after 100", "batch 2", "cut 200"));
+}
+
+// With the power goes what readers wait for; a writer counts the cut all the same.
+TEST_F(EmbeddedBusTest, ACutWhoseProofIsLostIsFound) {
+  EXPECT_FALSE(FindBus(files_, options_).value().has_value());
+  {
+    const auto writer = Open();
+    Write(*writer, 1, 1);
+    ASSERT_TRUE(writer->Append(0, Batch(2)));
+    files_.FailAt(files_.operation_count() + 2, Fault::kNoSpace);  // the proof's
+    ASSERT_TRUE(writer->AppendCut(CutAt(2)));
+  }
+  EXPECT_EQ(ReadBusInfo(files_, options_).value().last_cut, CutAt(1));
+  EXPECT_EQ(FindBus(files_, options_).value()->last_cut, CutAt(2));
+  EXPECT_EQ(Open(2)->Info().value().last_cut, CutAt(2));
+}
+
 TEST_F(EmbeddedBusTest, AnotherSourceIsRefused) {
   Open();
   options_.source_identity = "system/5/other";

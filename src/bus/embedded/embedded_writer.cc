@@ -30,9 +30,9 @@ class Writer final : public EmbeddedBusWriter {
   Status Trim(PartitionId partition, Lsn through) override;
   Result<BusInfo> Info() override;
   Status Retain(Lsn pinned) override;
-  bool usable() override {
+  bool at_cut() override {
     const std::lock_guard guard(mutex_);
-    return !failed_;
+    return !failed_ && !dirty_;
   }
 
  private:
