@@ -66,7 +66,7 @@ Status Mirror::OpenBusAt(Lsn start) {
 Result<bus::BusInfo> Mirror::BusInfo() {
   const std::lock_guard lock(bus_mutex_);
   if (bus_ != nullptr) return bus_->Info();
-  return MakeError(ErrorKind::kUnavailable, "the bus is being opened again");
+  return bus::ReadBusInfo(files_, options_.bus);  // it is being opened again
 }
 
 Result<std::unique_ptr<Capture>> Mirror::Connect() {
@@ -185,18 +185,19 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
     return true;
   }
   log::Get("copy")->info("copied {}", name);
-  const auto info = BusInfo();
-  const Cut start{info ? info->first_lsn : Lsn{}, 0};
   const auto shared = std::make_shared<const CopiedTable>(std::move(*copied));
-  merge_->Post([this, task, shared, start, id](MergeLoop& merge) {
+  // From the bus's begin on, wherever that is once it can be asked; until then all of it stays.
+  const auto open = [this, task, shared]() -> Result<std::unique_ptr<MirrorTable>> {
+    SLUICE_LET(const bus::BusInfo info, BusInfo(), "asking where the bus begins");
+    return MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared,
+                                   Cut{info.first_lsn, 0});
+  };
+  merge_->Post([chosen = task.chosen, open, id](MergeLoop& merge) {
     merge.Unpin(id);
-    merge.Arrive(task.chosen, start, [this, task, shared, start] {
-      return MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared, start);
-    });
+    merge.Arrive(chosen, Cut{}, open);
   });
   // Its first commit is at a cut past its start, also where nothing happened in between.
-  const Lsn until = std::max(shared->filter_until, Lsn{start.lsn.value + 1});
-  RequestCut(until);
+  RequestCut(std::max(shared->filter_until, Lsn{progress_.durable_lsn + 1}));
   return true;
 }
 
