@@ -2,7 +2,7 @@
 # themselves on a fresh Debian 12: install (tools/setup.sh), build, run.
 SHELL := /bin/bash
 
-.PHONY: build setup test test-long demo bench fuzz tidy format clean
+.PHONY: build setup test test-long simulate demo bench fuzz tidy format clean
 
 build: setup
 	@tools/build.sh release
@@ -15,6 +15,10 @@ test: build
 
 test-long: build
 	@tools/run_tests.sh release -L long
+
+# SEEDS=n: so many simulated lives of a mirror. SEED=x: this one, with its trace.
+simulate: build
+	@build/release/bin/simulate $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),200))
 
 demo: build
 	@$$(tools/env.sh python) tools/demo/run.py

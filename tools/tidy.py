@@ -12,7 +12,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LAYERS = [["base"], ["change"], ["postgres", "store"], ["bus", "parquet"], ["merge"], ["iceberg"], ["pipeline"], ["audit"],
-          ["service"], ["cli"]]
+          ["service"], ["cli", "simulate"]]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 CODE_SUFFIXES = {".cc", ".h", ".py", ".sh", ".cmake"}
 LINES_MAX = 500

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <random>
 #include <set>
 
+#include "base/uuid.h"
 #include "store/object_store.h"
 
 namespace sluice::store {
@@ -79,10 +79,7 @@ class LocalWriter final : public ObjectWriter {
 
 class LocalStore final : public ObjectStore {
  public:
-  explicit LocalStore(FileSystem& files) : files_(files) {
-    std::random_device random;
-    id_ = (uint64_t{random()} << 32) | random();
-  }
+  explicit LocalStore(FileSystem& files) : files_(files), id_(MakeUuid()) {}
 
   Result<std::unique_ptr<ObjectWriter>> Create(const Location& at) override {
     SLUICE_LET(std::unique_ptr<LocalWriter> writer, Open(at));
@@ -132,7 +129,7 @@ class LocalStore final : public ObjectStore {
     const std::string folder = FolderOf(path);
     SLUICE_TRY(EnsureFolder(folder));
     std::string temporary =
-        fmt::format("{}/{}{:016x}-{}", folder, kTemporaryPrefix, id_, ++temporaries_);
+        fmt::format("{}/{}{}-{}", folder, kTemporaryPrefix, id_, ++temporaries_);
     SLUICE_LET(std::unique_ptr<File> file, files_.Open(temporary, OpenMode::kAppend));
     return std::make_unique<LocalWriter>(files_, std::move(file), std::move(temporary),
                                          std::move(path));
@@ -168,7 +165,7 @@ class LocalStore final : public ObjectStore {
   }
 
   FileSystem& files_;
-  uint64_t id_ = 0;
+  const std::string id_;
   std::atomic<uint64_t> temporaries_ = 0;
   std::mutex mutex_;
   std::set<std::string> folders_;  // made and synced by us

@@ -1,0 +1,89 @@
+#include "simulate/sim_catalog.h"
+
+#include <utility>
+
+namespace sluice::simulate {
+
+using iceberg::LoadedTable;
+using iceberg::TableCommit;
+using iceberg::TableIdentifier;
+
+Result<std::optional<LoadedTable>> SimCatalog::Load(const TableIdentifier& table) {
+  const auto found = rows_.find(table);
+  if (found == rows_.end()) return std::optional<LoadedTable>();
+  LoadedTable out{table, found->second, {}};
+  SLUICE_LET(out.metadata, iceberg::ReadMetadataFile(store_, out.metadata_location));
+  return std::optional(std::move(out));
+}
+
+Result<std::vector<TableIdentifier>> SimCatalog::List() {
+  std::vector<TableIdentifier> out;
+  for (const auto& [name, location] : rows_) out.push_back(name);
+  return out;
+}
+
+Status SimCatalog::Drop(const TableIdentifier& table) {
+  rows_.erase(table);
+  return {};
+}
+
+Result<std::vector<SimCatalog::Swap>> SimCatalog::WriteFiles(std::span<const TableCommit> commits) {
+  std::vector<Swap> out;
+  for (const TableCommit& commit : commits) {
+    SLUICE_LET(const auto base, Load(commit.table));
+    SLUICE_LET(const auto next, ApplyCommit(base, commit, clock_.WallMicros() / 1000));
+    Swap swap;
+    swap.table = commit.table;
+    swap.previous = base ? base->metadata_location : "";
+    const bool same_table = base && base->metadata.table_uuid == next.table_uuid;
+    swap.location = MetadataLocation(next, same_table ? swap.previous : "", commit.commit_id);
+    if (same_table) swap.evicted = EvictedMetadataFiles(base->metadata, next);
+    SLUICE_LET(swap.made, WriteMetadataFile(store_, swap.location, next));
+    out.push_back(std::move(swap));
+  }
+  return out;
+}
+
+Status SimCatalog::SwapRows(const std::vector<Swap>& swaps) {
+  for (const Swap& swap : swaps) {
+    const auto found = rows_.find(swap.table);
+    const std::string now = found == rows_.end() ? "" : found->second;
+    if (now == swap.previous) continue;
+    return MakeError(ErrorKind::kConflict, "{}: another commit was first", swap.table.ToString());
+  }
+  for (const Swap& swap : swaps) rows_[swap.table] = swap.location;
+  ++commits_;
+  return {};
+}
+
+Status SimCatalog::Commit(std::span<const TableCommit> commits) {
+  const CommitFault fault = std::exchange(fault_, CommitFault::kNone);
+  if (fault == CommitFault::kRefused) {
+    return MakeError(ErrorKind::kUnavailable, "the catalog does not answer");
+  }
+  if (fault == CommitFault::kConflict) {
+    return MakeError(ErrorKind::kConflict, "another commit was first, as it seems");
+  }
+  SLUICE_LET(const std::vector<Swap> swaps, WriteFiles(commits));
+  if (fault == CommitFault::kLate) late_.assign(commits.begin(), commits.end());
+  if (fault == CommitFault::kDropped || fault == CommitFault::kLate) {
+    return MakeError(ErrorKind::kCommitUnknown, "the catalog's answer got lost");
+  }
+  // Power may go while the transaction commits: then it happened or not.
+  const Status powered = files_.CreateFolders("/catalog");
+  if (powered || random_.OneIn(2)) SLUICE_TRY(SwapRows(swaps));
+  if (!powered || fault == CommitFault::kLost) {
+    return MakeError(ErrorKind::kCommitUnknown, "the catalog's answer got lost");
+  }
+  for (const Swap& swap : swaps) static_cast<void>(store_.Delete(swap.evicted));
+  return {};
+}
+
+void SimCatalog::Arrive() {
+  const std::vector<TableCommit> commits = std::exchange(late_, {});
+  if (commits.empty()) return;
+  const auto swaps = WriteFiles(commits);
+  if (swaps) static_cast<void>(SwapRows(*swaps));
+}
+
+}  // namespace sluice::simulate

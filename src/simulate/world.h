@@ -1,0 +1,94 @@
+// One simulated life of a mirror: the program's own stages, stepped in seeded order, between a
+// database, a disk that loses power and a catalog whose answers get lost; held against the oracle
+// after every step. A seed is the whole life.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/file_system_fake.h"
+#include "pipeline/mirror.h"
+#include "simulate/lake_reader.h"
+#include "simulate/sim_catalog.h"
+#include "simulate/sim_copy.h"
+#include "simulate/sim_source.h"
+
+namespace sluice::simulate {
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  int steps = 500;
+  bool faults = true;
+  // Power goes at this operation of the disk; this one fails.
+  std::optional<uint64_t> crash_at;
+  std::optional<uint64_t> fail_at;
+  std::function<void(const std::string&)> trace;  // each step as it happens; may be empty
+};
+
+class World {
+ public:
+  explicit World(WorldOptions options);
+  ~World();
+
+  // Nothing: every check held. Else what did not.
+  Status Run();
+  // Operations of the disk so far: where a crash may strike.
+  uint64_t operations() const { return files_.operation_count(); }
+  const std::vector<std::string>& trace() const { return trace_; }
+
+ private:
+  void Note(std::string what);
+  // One action of somebody, then the checks.
+  Status Step();
+  Status After();
+  std::string Act();
+  std::string Trouble();
+  void Confirmed(Lsn lsn);
+  // A restart, if the program is down.
+  Status Start();
+  void Stop();
+  void LosePower();
+  std::string StepCapture();
+  std::string StepMerge();
+  Status Ended(const Error& error, const std::string& what);
+  // Faults stop, and the lake must become the source.
+  Status Converge();
+  Status CheckTables();
+  void ShowWhatIsHiddenForLong();
+  // What an operator may say: pause, resume, copy again.
+  std::string Order();
+  void CopyAgain(const std::string& table);
+  // At the very end: a source that is not ours any more must be refused, and nothing may move.
+  Status CheckRefusals();
+  Status MustRefuse(const std::string& why);
+  bool Reached(Lsn lsn) const;
+
+  WorldOptions options_;
+  Random random_;
+  FakeClock clock_;
+  FakeFileSystem files_;
+  Database database_;
+  SimSource source_;
+  std::unique_ptr<store::ObjectStore> store_;
+  SimCatalog catalog_;
+  LakeChecker checker_;
+  pipeline::PipelineOptions pipeline_;
+  int64_t shown_at_us_ = 0;  // when the source last hid no commit
+  std::unique_ptr<pipeline::StatusBoard> board_;
+  std::unique_ptr<pipeline::Mirror> mirror_;
+  std::unique_ptr<pipeline::Capture> capture_;
+  std::unique_ptr<SimCopy> copy_;
+  // Something was broken on purpose in this life of the process: it may end.
+  bool excused_ = false;
+  Status broken_;                   // the first rule that did not hold
+  std::set<std::string> paused_;    // some time: such a table may have been given up
+  std::set<std::string> given_up_;  // to be copied again, as this process was told
+  uint64_t step_ = 0;
+  std::vector<std::string> trace_;
+};
+
+}  // namespace sluice::simulate
