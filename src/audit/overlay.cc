@@ -71,13 +71,12 @@ void Overlay::ApplyRow(const ChangeBatch& batch, int64_t row) {
     rows_[key].reset();
     return;
   }
-  Upsert(batch, row, key, OldKey(*table_, batch, row).value_or(key));
+  Upsert(batch, row, std::move(cells), key, OldKey(*table_, batch, row).value_or(key));
 }
 
-void Overlay::Upsert(const ChangeBatch& batch, int64_t row, const std::string& key,
+void Overlay::Upsert(const ChangeBatch& batch, int64_t row, TextRow cells, const std::string& key,
                      const std::string& old_key) {
-  Image image;
-  LakeRowText(*table_, *batch.rows, row, image.row);
+  Image image{.row = std::move(cells), .unsent = {}, .base = {}};
   const auto found = rows_.find(old_key);
   const Image* before = found != rows_.end() && found->second ? &*found->second : nullptr;
   for (size_t i = 0; i < image.row.size(); ++i) {

@@ -37,7 +37,7 @@ class Overlay {
     std::string base;
   };
   void ApplyRow(const ChangeBatch& batch, int64_t row);
-  void Upsert(const ChangeBatch& batch, int64_t row, const std::string& key,
+  void Upsert(const ChangeBatch& batch, int64_t row, TextRow cells, const std::string& key,
               const std::string& old_key);
 
   const AuditedTable* table_;
