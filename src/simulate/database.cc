@@ -305,14 +305,25 @@ void Database::Apply(State& state, const Transaction& one) {
   for (auto& [table, rows] : fresh) state[table] = std::move(rows);
 }
 
-void Database::Commit(size_t index) {
+std::unique_ptr<Database::Transaction> Database::TakeOpen(size_t index) {
   std::unique_ptr<Transaction> one = std::move(open_[index]);
   open_.erase(open_.begin() + static_cast<ptrdiff_t>(index));
+  return one;
+}
+
+// What the log says at a transaction's end.
+WalRecord Database::EndOf(const Transaction& one, WalRecord::Kind kind) {
   WalRecord record;
-  record.kind = WalRecord::Kind::kCommit;
+  record.kind = kind;
   record.lsn = Advance();
   record.end = next_;
-  record.xid = record.subxid = one->xid;
+  record.xid = record.subxid = one.xid;
+  return record;
+}
+
+void Database::Commit(size_t index) {
+  std::unique_ptr<Transaction> one = TakeOpen(index);
+  WalRecord record = EndOf(*one, WalRecord::Kind::kCommit);
   record.time_us = wall_us_();
   State state = history_.rbegin()->second;
   Apply(state, *one);
@@ -322,14 +333,8 @@ void Database::Commit(size_t index) {
 }
 
 void Database::Abort(size_t index) {
-  std::unique_ptr<Transaction> one = std::move(open_[index]);
-  open_.erase(open_.begin() + static_cast<ptrdiff_t>(index));
-  WalRecord record;
-  record.kind = WalRecord::Kind::kAbort;
-  record.lsn = Advance();
-  record.end = next_;
-  record.xid = record.subxid = one->xid;
-  wal_.push_back(std::move(record));
+  const std::unique_ptr<Transaction> one = TakeOpen(index);
+  wal_.push_back(EndOf(*one, WalRecord::Kind::kAbort));
   for (const Place& place : one->locks) locked_.erase(place);
 }
 

@@ -107,6 +107,8 @@ class Database {
   void Savepoint(Transaction& one);
   void RollBackTo(Transaction& one);
   bool Truncate();
+  std::unique_ptr<Transaction> TakeOpen(size_t index);
+  WalRecord EndOf(const Transaction& one, WalRecord::Kind kind);
   void Commit(size_t index);
   void Abort(size_t index);
   void Show(size_t index);
