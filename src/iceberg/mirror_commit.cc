@@ -229,8 +229,8 @@ class Builder {
   void PlanExpiry() {
     Status done = Expire();
     if (done) return;
-    log::Get("iceberg")->warn("{}: no snapshot expires for now: {}", table_.identifier.ToString(),
-                              done.error().message());
+    log::Get("iceberg")->warn("{}: this commit expires no snapshot: {}",
+                              table_.identifier.ToString(), done.error().message());
     out_.expiry_failed = std::move(done).error();
   }
 
