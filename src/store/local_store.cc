@@ -21,12 +21,19 @@ constexpr std::string_view kTemporaryPrefix = ".sluice-unfinished-";
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// With an empty authority, or with none as Hadoop's Path (so Spark) writes it: file:/srv/lake.
+// RFC 8089 takes both.
 Result<std::string> PathOf(const Location& location) {
-  if (!location.starts_with(kScheme) || location.size() == kScheme.size() ||
-      location[kScheme.size()] != '/') {
+  constexpr std::string_view kBareScheme = "file:";
+  std::string path;
+  if (location.starts_with(kScheme)) {
+    path = location.substr(kScheme.size());
+  } else if (location.starts_with(kBareScheme)) {
+    path = location.substr(kBareScheme.size());
+  }
+  if (!path.starts_with('/')) {
     return MakeError(ErrorKind::kConfig, "{} is no file:/// location", location);
   }
-  std::string path = location.substr(kScheme.size());
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
 }

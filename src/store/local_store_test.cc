@@ -90,8 +90,13 @@ TEST_F(LocalStoreTest, DeletesWhatIsThereAndWhatIsNot) {
   EXPECT_EQ(ReadAll(*store_, root_ + "/a").error().code(), "ENOENT");
 }
 
+TEST_F(LocalStoreTest, ALocationWithoutAuthorityIsTheSamePlace) {
+  ASSERT_TRUE(Put(root_ + "/a", "1"));
+  EXPECT_EQ(ReadAll(*store_, "file:" + root_.substr(7) + "/a").value(), "1");
+}
+
 TEST_F(LocalStoreTest, OtherLocationsAreRefused) {
-  for (const char* at : {"/srv/x", "s3://bucket/x", "file://host/x", "file://", ""}) {
+  for (const char* at : {"/srv/x", "s3://bucket/x", "file://host/x", "file:x", "file://", ""}) {
     EXPECT_EQ(store_->Create(at).error().kind(), ErrorKind::kConfig) << at;
   }
 }

@@ -49,7 +49,8 @@ class ObjectStore {
   virtual Status Delete(std::span<const Location> objects) = 0;  // absent is no error
 };
 
-// For `file://` locations: the path follows verbatim, nothing is percent-decoded. Files and folders
+// For `file:///path` locations (and `file:/path`, the same place, as Spark writes it): the path
+// follows verbatim, nothing is percent-decoded. Files and folders
 // are created 0640 and 0750 less the umask, as readers run under other accounts. Errors as
 // base/file_system.h maps them. `files` outlives the store and its writers.
 std::unique_ptr<ObjectStore> MakeLocalStore(FileSystem& files = SharedFileSystem());
