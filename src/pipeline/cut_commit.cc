@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "pipeline/error_scope.h"
 
 namespace sluice::pipeline {
 
@@ -57,10 +58,15 @@ class Attempt {
   Status Prepare(const std::vector<MirrorTable*>& listed) {
     const int64_t now_ms = CutMillis(lake_, tables_, ledger_);
     for (MirrorTable* table : tables_) {
-      SLUICE_LET(iceberg::PreparedCommit prepared, table->Prepare(cut_, now_ms));
-      prepared_.push_back(std::move(prepared));
+      Result<iceberg::PreparedCommit> prepared = table->Prepare(cut_, now_ms);
+      if (!prepared && IsTheTables(prepared.error())) {
+        broken_.emplace_back(table, std::move(prepared.error()));
+        continue;
+      }
+      SLUICE_TRY(prepared);
+      prepared_.push_back(std::move(*prepared));
     }
-    if (ledger_ == nullptr) return {};
+    if (ledger_ == nullptr || !broken_.empty()) return {};
     iceberg::LedgerRow row;
     row.marks = lake_.MarksAt(cut_);
     row.committed_at_us = now_ms * 1000;
@@ -94,6 +100,11 @@ class Attempt {
         unclear_ = false;
         return happened;
       }
+      // Whose head it is that cannot be read, Conflicted() finds.
+      if (IsTheTables(sent.error())) {
+        SLUICE_LET(const auto conflicted, Conflicted());
+        if (!conflicted.empty()) return false;
+      }
       if (sent.error().kind() != ErrorKind::kCommitUnknown) return sent.error();
       unclear_ = true;
       // The same commit again, with the same snapshot ids: it can count only once.
@@ -117,22 +128,25 @@ class Attempt {
     return {};
   }
 
-  // Whose head moved under us. kConflict when it is the ledger's by a higher epoch.
+  // Whose head moved under us, or cannot be read any more: opening it again says why. kConflict
+  // when it is the ledger's by a higher epoch.
   Result<std::vector<MirrorTable*>> Conflicted() {
     if (ledger_ != nullptr) SLUICE_TRY(LedgerIsOurs());
     std::vector<MirrorTable*> out;
     for (MirrorTable* table : tables_) {
-      SLUICE_LET(const auto now, lake_.catalog.Load(table->loaded().identifier));
-      const bool same = now ? now->metadata_location == table->loaded().metadata_location
-                            : table->loaded().metadata_location.empty();
-      if (!same) out.push_back(table);
+      SLUICE_LET(const Head now, HeadOf(table->loaded().identifier));
+      if (!now.readable || now.location() != table->loaded().metadata_location) {
+        out.push_back(table);
+      }
     }
     return out;
   }
 
+  std::vector<std::pair<MirrorTable*, Error>>& broken() { return broken_; }
+
   // The commit's own files, unless it may yet have happened.
   void RemoveWritten() {
-    if (unclear_) return;
+    if (unclear_ || unreadable_) return;
     for (const iceberg::PreparedCommit& one : prepared_) Remove(one.written);
     Remove(ledger_commit_.written);
   }
@@ -147,10 +161,25 @@ class Attempt {
     return std::move(*loaded);
   }
 
+  // What the catalog has of a table now: nothing, something, or what nobody can read.
+  struct Head {
+    bool readable = true;
+    std::optional<iceberg::LoadedTable> table;
+    std::string location() const { return table ? table->metadata_location : ""; }
+  };
+
+  Result<Head> HeadOf(const iceberg::TableIdentifier& name) {
+    auto loaded = lake_.catalog.Load(name);
+    if (loaded) return Head{true, std::move(*loaded)};
+    if (!IsTheTables(loaded.error())) return loaded.error();
+    return Head{false, {}};
+  }
+
   Result<bool> AllHappened() {
     for (size_t i = 0; i < tables_.size(); ++i) {
-      SLUICE_LET(const auto now, lake_.catalog.Load(tables_[i]->loaded().identifier));
-      if (!now || !HoldsSnapshot(now->metadata, prepared_[i].snapshot_id)) return false;
+      SLUICE_LET(const Head now, HeadOf(tables_[i]->loaded().identifier));
+      unreadable_ |= !now.readable;
+      if (!now.table || !HoldsSnapshot(now.table->metadata, prepared_[i].snapshot_id)) return false;
     }
     if (ledger_ == nullptr) return true;
     SLUICE_LET(const auto now, lake_.catalog.Load(ledger_->table.identifier));
@@ -179,7 +208,9 @@ class Attempt {
   std::vector<iceberg::PreparedCommit> prepared_;
   iceberg::PreparedCommit ledger_commit_;
   iceberg::LedgerRow row_;
-  bool unclear_ = false;  // an answer did not come
+  std::vector<std::pair<MirrorTable*, Error>> broken_;
+  bool unclear_ = false;     // an answer did not come
+  bool unreadable_ = false;  // what the catalog names cannot be read: it may name our files
 };
 
 }  // namespace
@@ -191,10 +222,15 @@ Result<CutResult> CommitCut(const Lake& lake, const std::vector<MirrorTable*>& t
   const Status prepared = attempt.Prepare(listed);
   if (!prepared) attempt.RemoveWritten();
   SLUICE_TRY(prepared, "preparing the cut at {}", ToString(cut.lsn));
+  CutResult out;
+  out.broken = std::move(attempt.broken());
+  if (!out.broken.empty()) {
+    attempt.RemoveWritten();
+    return out;
+  }
   const Result<bool> sent = attempt.Send();
   if (!sent) attempt.RemoveWritten();
   SLUICE_LET(const bool happened, sent, "committing the cut at {}", ToString(cut.lsn));
-  CutResult out;
   out.committed = happened;
   if (happened) {
     SLUICE_TRY(attempt.Publish(), "after the commit of the cut at {}", ToString(cut.lsn));

@@ -3,6 +3,7 @@
 // resolved by asking.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -16,6 +17,8 @@ struct CutResult {
   bool committed = false;
   // Not committed: tables whose lake head is no longer the one they were prepared on.
   std::vector<MirrorTable*> conflicted;
+  // Not committed: tables whose own files stand in the way (IsTheTables), and why.
+  std::vector<std::pair<MirrorTable*, Error>> broken;
 };
 
 // Commits `tables` (each with changes, or a first commit) at `cut`; with `ledger`, its row lists

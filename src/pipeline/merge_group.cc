@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <limits>
 
+#include "pipeline/error_scope.h"
+
 namespace sluice::pipeline {
 
 namespace {
 constexpr size_t kPollBytes = 4 << 20;
 
-// These end one table; anything else is the group's business (disk, network, our bug).
-bool IsTheTables(ErrorKind kind) {
-  return kind == ErrorKind::kUnsupported || kind == ErrorKind::kCorrupt;
+TableFault FaultOf(const MirrorTable& table, const Error& error) {
+  return {table.id(), error.message(), error.hint()};
 }
 
 using Bytes = uint64_t (MirrorTable::*)() const;
@@ -111,8 +112,8 @@ Status MergeGroup::TakeBatch(const ChangeBatch& batch, std::vector<TableFault>& 
   applied_past_cut_ = true;
   const Status applied = table->Apply(batch);
   if (applied) return {};
-  if (!IsTheTables(applied.error().kind())) return applied.error();
-  faults.push_back({table->id(), applied.error().message(), applied.error().hint()});
+  if (!IsTheTables(applied.error())) return applied.error();
+  faults.push_back(FaultOf(*table, applied.error()));
   return {};
 }
 
@@ -135,7 +136,8 @@ int64_t MergeGroup::freshness_us() const {
   return out;
 }
 
-Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger) {
+Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger,
+                                                std::vector<TableFault>& faults) {
   SLUICE_CHECK(at_cut());
   std::vector<MirrorTable*> changed;
   for (MirrorTable* table : tables()) {
@@ -145,8 +147,9 @@ Result<std::vector<TableId>> MergeGroup::Commit(iceberg::Ledger* ledger) {
   if (!changed.empty() || ledger != nullptr) {
     SLUICE_LET(const CutResult result, CommitCut(lake_, changed, tables(), ledger, window_cut_));
     for (const MirrorTable* table : result.conflicted) conflicted.push_back(table->id());
+    for (const auto& [table, error] : result.broken) faults.push_back(FaultOf(*table, error));
     if (!result.committed) {
-      if (conflicted.empty()) SLUICE_TRY(Rewind());
+      if (conflicted.empty() && faults.empty()) SLUICE_TRY(Rewind());
       return conflicted;
     }
   }
@@ -168,8 +171,8 @@ Status MergeGroup::SpillWindows(uint64_t bytes_max, std::vector<TableFault>& fau
   for (MirrorTable* table : Largest(tables(), &MirrorTable::window_bytes, bytes_max)) {
     const Status spilled = table->SpillWindow();
     if (spilled) continue;
-    if (!IsTheTables(spilled.error().kind())) return spilled.error();
-    faults.push_back({table->id(), spilled.error().message(), spilled.error().hint()});
+    if (!IsTheTables(spilled.error())) return spilled.error();
+    faults.push_back(FaultOf(*table, spilled.error()));
   }
   return {};
 }

@@ -60,9 +60,9 @@ class MergeGroup {
   // The smallest freshness among tables with changes.
   int64_t freshness_us() const;
 
-  // Commits the window; with a ledger its row too. On conflict the window is rewound and the
-  // conflicted tables are returned.
-  Result<std::vector<TableId>> Commit(iceberg::Ledger* ledger);
+  // Commits the window; with a ledger its row too. Nothing was committed where tables are returned,
+  // whose heads moved, or faults: without those tables the window has to be rewound.
+  Result<std::vector<TableId>> Commit(iceberg::Ledger* ledger, std::vector<TableFault>& faults);
   // Writes the ledger's row for position() anew: which tables stand there has changed.
   Status Record(iceberg::Ledger& ledger) const;
   // Memory of the tables' windows and of their indexes (mirror_table.h), and how it is freed, the

@@ -109,8 +109,12 @@ bool MergeLoop::CommitDue(const MergeGroup& group, bool is_main) const {
 
 Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   if (!is_main) SLUICE_TRY(CheckEpoch());
-  SLUICE_LET(const std::vector<TableId> conflicted, group.Commit(is_main ? &ledger_ : nullptr));
+  std::vector<TableFault> faults;
+  SLUICE_LET(const std::vector<TableId> conflicted,
+             group.Commit(is_main ? &ledger_ : nullptr, faults));
   if (!conflicted.empty()) SLUICE_TRY(HandleConflicts(group, conflicted));
+  for (const TableFault& fault : faults) SLUICE_TRY(HandleFault(group, fault));
+  rewind_due_ = rewind_due_ || !faults.empty();
   last_commit_us_ = lake_.clock.SteadyMicros();
   if (is_main) LedgerStandsAt(group.position());
   SLUICE_TRY(group.SpillIndexes(LeftOf(lake_.memory().indexes(), group, &MergeGroup::index_bytes)));

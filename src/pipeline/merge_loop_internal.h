@@ -4,16 +4,11 @@
 #include <algorithm>
 #include <string>
 
+#include "pipeline/error_scope.h"
 #include "pipeline/merge_loop.h"
 #include "pipeline/table_memory.h"
 
 namespace sluice::pipeline {
-
-// What passes by itself and is tried again. A file of the lake that is gone does not come back.
-inline bool Passes(const Error& error) {
-  return (error.kind() == ErrorKind::kUnavailable && error.code() != "ENOENT") ||
-         error.kind() == ErrorKind::kExhausted;
-}
 
 inline int64_t Backoff(int attempts) {
   constexpr int64_t kMinUs = 100'000;

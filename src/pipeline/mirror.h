@@ -118,7 +118,9 @@ class Mirror {
   std::unique_ptr<RelationTracker> tracker_;
   std::unique_ptr<MergeLoop> merge_;
   std::optional<HeldSnapshot> slot_snapshot_;
-  std::map<std::string, iceberg::LoadedTable> lake_tables_;  // by source name, at start
+  // By source name, at start: what the catalog holds, and why that cannot be read.
+  std::map<std::string, iceberg::LoadedTable> lake_tables_;
+  std::map<std::string, std::string> unreadable_;
 
   CaptureProgress progress_;
   std::mutex capture_mutex_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "pipeline/error_scope.h"
 #include "pipeline/foreign_change.h"
 #include "pipeline/mirror.h"
 #include "pipeline/table_memory.h"
@@ -92,13 +93,20 @@ Status Mirror::FindTables() {
         .WithHint("`sluice plan` shows what the rules under `tables:` take and leave out");
   }
   for (ChosenTable& chosen : tables_.chosen) {
-    SLUICE_LET(auto loaded, catalog_.Load(chosen.lake));
-    if (!loaded) continue;
-    const auto recorded = TableSchemaFromJson(PropertyOr(*loaded, "sluice.schema", ""));
+    const std::string name = chosen.mirror.schema.QualifiedName();
+    auto loaded = catalog_.Load(chosen.lake);
+    if (!loaded && IsTheTables(loaded.error())) {
+      unreadable_.emplace(name, loaded.error().message());
+      continue;
+    }
+    SLUICE_TRY(loaded);
+    if (!*loaded) continue;
+    iceberg::LoadedTable& table = **loaded;
+    const auto recorded = TableSchemaFromJson(PropertyOr(table, "sluice.schema", ""));
     if (recorded && recorded->id.oid == chosen.source.oid) {
       chosen.mirror.schema.id.incarnation = recorded->id.incarnation;
     }
-    lake_tables_.emplace(chosen.mirror.schema.QualifiedName(), std::move(*loaded));
+    lake_tables_.emplace(name, std::move(table));
   }
   return {};
 }
@@ -252,7 +260,8 @@ Status Mirror::OpenTables(const StartDecision& decision) {
 }
 
 Status Mirror::OpenOne(const ChosenTable& chosen, TableStart start) {
-  const auto loaded = lake_tables_.find(chosen.mirror.schema.QualifiedName());
+  const std::string name = chosen.mirror.schema.QualifiedName();
+  const auto loaded = lake_tables_.find(name);
   const auto park = [&](TableState state, std::string reason, std::string hint,
                         std::optional<Cut> position) {
     TableStatus status;
@@ -261,7 +270,14 @@ Status Mirror::OpenOne(const ChosenTable& chosen, TableStart start) {
     status.hint = std::move(hint);
     merge_->Park(chosen, status, position);
   };
-  const std::string resync = ResyncHint(chosen.mirror.schema.QualifiedName());
+  const std::string resync = ResyncHint(name);
+  if (const auto unreadable = unreadable_.find(name); unreadable != unreadable_.end()) {
+    tracker_->Watch(chosen);  // nothing can be remembered of it, so its changes wait on the bus
+    park(TableState::kFailed, unreadable->second,
+         "restore that file and start again; or drop the table from the catalog, then: " + resync,
+         {});
+    return {};
+  }
   if (start == TableStart::kCopy) {
     if (loaded != lake_tables_.end() && !ResyncWanted(loaded->second)) {
       park(TableState::kFailed,
@@ -311,7 +327,12 @@ Status Mirror::OpenOne(const ChosenTable& chosen, TableStart start) {
     park(TableState::kFailed, *foreign, resync, position);
     return {};
   }
-  SLUICE_LET(auto mirror, MirrorTable::OpenLive(*lake_, following, table, position));
+  auto opened = MirrorTable::OpenLive(*lake_, following, table, position);
+  if (!opened && IsTheTables(opened.error())) {
+    park(TableState::kFailed, opened.error().message(), resync, position);
+    return {};
+  }
+  SLUICE_LET(auto mirror, std::move(opened));
   const bool with_ledger = ledger_->rows.empty() || position == ledger_->rows.back().marks.cut;
   if (with_ledger) return merge_->AddLive(std::move(mirror));
   return merge_->AddCatchingUp(std::move(mirror));

@@ -134,16 +134,18 @@ bool MirrorTable::Counts(const TransactionRun& run) const {
 }
 
 Status MirrorTable::Apply(const ChangeBatch& batch) {
-  if (batch.table != id()) return ApplyOther(batch);
+  const bool own = batch.table == id() && batch.schema == chosen_.mirror.schema.version;
+  if (!own) return ApplyOther(batch);
   SLUICE_TRY(merge_->Apply(batch, [this](const TransactionRun& run) { return Counts(run); }),
              "merging changes of {}", loaded_.identifier.ToString());
   changed_ = changed_ || merge_->pending_changes() > 0;
   return {};
 }
 
-// Of another incarnation. One before this in another shape precedes the copy's snapshot as a whole:
-// changing a table waits for everybody who wrote to it. One after it is of a copy that a crash cut
-// off; in another shape the table must be copied.
+// Of another incarnation, or captured while the lake could not say which this is. One before this
+// in another shape precedes the copy's snapshot as a whole: changing a table waits for everybody
+// who wrote to it. One after it is of a copy that a crash cut off; in another shape the table must
+// be copied.
 Status MirrorTable::ApplyOther(const ChangeBatch& batch) {
   const bool any = std::any_of(batch.runs.begin(), batch.runs.end(),
                                [this](const TransactionRun& run) { return Counts(run); });

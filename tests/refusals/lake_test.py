@@ -1,6 +1,7 @@
 """Other programs at the lake, and a lake that cannot be written: the table or the program stops with what to do."""
 
 import os
+import pathlib
 import shutil
 import sqlite3
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
+from harness.readers import load_table, metadata_location
 from harness.wait import wait_for
 from refusals.place import DONE, FAILED, OPERATOR, TABLES, Place
 
@@ -136,6 +138,62 @@ def test_a_catalog_that_is_none(follower) -> None:
     sqlite3.connect(follower.sluice.catalog_db).execute("CREATE TABLE iceberg_tables (other text)")
     follower.refuses(OPERATOR, "not an Iceberg catalog", "lake.catalog.uri", "run")
     shutil.move(kept, follower.sluice.catalog_db)
+    follower.goes_on(*BOTH)
+
+
+def metadata_file(place: Place) -> pathlib.Path:
+    return pathlib.Path(metadata_location(place.sluice.catalog_db, "public.a").removeprefix("file://"))
+
+
+def manifest_list(place: Place) -> pathlib.Path:
+    return pathlib.Path(load_table(place.sluice.catalog_db, "public.a").current_snapshot().manifest_list.removeprefix("file://"))
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
+def test_metadata_that_cannot_be_read_stops_that_table_only(follower, running: bool) -> None:
+    if not running:
+        assert follower.sluice.stop() == DONE
+    damaged = metadata_file(follower)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:len(whole) // 2])
+    follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
+    if not running:
+        follower.sluice.run_background()
+    follower.failed("public.a", f"{damaged.name}", "restore|resync")
+    follower.arrives("public.b")
+    damaged.write_bytes(whole)
+    assert follower.sluice.stop() == DONE
+    follower.goes_on(*BOTH)
+
+
+@pytest.mark.parametrize("damage", ["gone", "other bytes"])
+def test_a_manifest_list_that_cannot_be_read_stops_that_table_only(follower, damage: str) -> None:
+    assert follower.sluice.stop() == DONE
+    damaged = manifest_list(follower)
+    whole = damaged.read_bytes()
+    if damage == "gone":
+        damaged.unlink()
+    else:
+        damaged.write_bytes(b"Obj\x01" + bytes(len(whole)))
+    follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
+    follower.sluice.run_background()
+    follower.failed("public.a", f"{damaged.name}", "resync")
+    follower.arrives("public.b")
+    damaged.write_bytes(whole)
+    assert follower.sluice.stop() == DONE
+    follower.goes_on(*BOTH)
+
+
+def test_a_data_file_that_is_gone_stops_that_table_only(follower) -> None:
+    follower.psql("ALTER TABLE a ADD COLUMN wide text; ALTER TABLE a ALTER wide SET STORAGE EXTERNAL; UPDATE a SET wide = repeat(v, 4000)")
+    follower.sluice.ok("tables", "resync", "public.a")
+    follower.goes_on(*BOTH)
+    for path in (follower.sluice.folder / "lake" / "public").glob("a*/data/*.parquet"):
+        path.unlink()
+    follower.psql("UPDATE a SET v = 'its wide value is in a file that is gone' WHERE id = 3; INSERT INTO b VALUES (2)")
+    follower.failed("public.a", "parquet", "resync")
+    follower.arrives("public.b")
+    follower.sluice.ok("tables", "resync", "public.a")
     follower.goes_on(*BOTH)
 
 
