@@ -165,6 +165,11 @@ def _jars_folder() -> str:
     return subprocess.run([tools / "env.sh", "jars"], text=True, capture_output=True, check=True).stdout.strip()
 
 
+def spark_jars() -> list[pathlib.Path]:
+    """What Spark reads Iceberg tables in SQLite catalogs with."""
+    return sorted(pathlib.Path(os.environ.get("SPARK_JARS") or _jars_folder()).glob("*.jar"))
+
+
 _shared_spark: SparkReader | None = None
 
 
