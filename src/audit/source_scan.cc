@@ -17,7 +17,7 @@ constexpr uint32_t kBit = 1560;
 
 // The column as its lake type holds it, where another type was chosen for it; else itself.
 std::string Expression(const Column& column, const postgres::SourceType& type) {
-  const std::string name = postgres::SqlIdentifier(column.name);
+  std::string name = postgres::SqlIdentifier(column.name);
   const bool list = column.lake_type->id() == arrow::Type::LIST;
   const arrow::DataType& lake =
       list ? *static_cast<const arrow::ListType&>(*column.lake_type).value_type()

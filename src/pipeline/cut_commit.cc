@@ -90,6 +90,7 @@ class Attempt {
 
   Result<bool> Send() {
     std::vector<iceberg::TableCommit> commits;
+    commits.reserve(prepared_.size() + 1);
     for (const iceberg::PreparedCommit& one : prepared_) commits.push_back(one.commit);
     if (ledger_ != nullptr) commits.push_back(ledger_commit_.commit);
     for (int i = 0; i < kUnknownAnswersMax; ++i) {
