@@ -45,5 +45,7 @@ struct DropOptions {
 int Drop(const Context& context, const DropOptions& options);
 int ShowConfig(const Context& context);
 int ShowVersion(const Context& context);
+// For tests: where SLUICE_FAULT_POINT can end `run` (base/fault_point.h).
+int ListFaultPoints(const Context& context);
 
 }  // namespace sluice::cli

@@ -1,4 +1,5 @@
-// `config` and `version`.
+// `config`, `version`, `fault-points`.
+#include "base/fault_point.h"
 #include "cli/commands.h"
 
 namespace sluice::cli {
@@ -26,6 +27,15 @@ int ShowVersion(const Context& context) {
     PrintJson({{"version", SLUICE_VERSION}});
   } else {
     Print("sluice " SLUICE_VERSION "\n");
+  }
+  return static_cast<int>(Exit::kDone);
+}
+
+int ListFaultPoints(const Context& context) {
+  if (context.json) {
+    PrintJson({{"fault_points", kFaultPoints}});
+  } else {
+    for (const std::string_view name : kFaultPoints) Print(fmt::format("{}\n", name));
   }
   return static_cast<int>(Exit::kDone);
 }

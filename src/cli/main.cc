@@ -117,6 +117,9 @@ void AddCommands(CLI::App& app, Arguments& a) {
   Command(app, a, "config", "the effective configuration, secrets masked",
           [&a] { return ShowConfig(a.context); });
   Command(app, a, "version", "the program's version", [&a] { return ShowVersion(a.context); });
+  Command(app, a, "fault-points", "where tests can end the program", [&a] {
+    return ListFaultPoints(a.context);
+  })->group("");  // not in the help
 }
 
 // Commands and options of interface.md that this version does not have.

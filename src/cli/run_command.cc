@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -54,6 +56,9 @@ class SignalStop {
 
 int Run(const Context& context, bool once) {
   SLUICE_CLI_LET(const Config config, context.Load());
+  const char* fault_point = std::getenv("SLUICE_FAULT_POINT");
+  const Status armed = ArmFaultPoint(fault_point == nullptr ? "" : fault_point);
+  if (!armed) return Fail(context, armed.error());
   const SignalStop stop;  // before any other thread, so that all inherit the mask
   SLUICE_CLI_LET(const auto supervisor, pipeline::Supervisor::Open(config.options));
   SLUICE_CLI_LET(const auto server,

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "base/fault_point.h"
+
 namespace sluice::merge {
 
 namespace {
@@ -52,6 +54,7 @@ Status OutputFiles::Write(std::vector<std::shared_ptr<arrow::Array>> columns, in
 Status OutputFiles::FinishIfOpen(FileId file) {
   if (writer_ == nullptr || open_ != file) return {};
   SLUICE_LET(parquet::DataFile finished, writer_->Finish());
+  ReachFaultPoint("merge.file_written");
   finished_.push_back(std::move(finished));
   writer_.reset();
   return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "merge/candidates.h"
 #include "merge/run_merge.h"
 
@@ -133,6 +134,7 @@ Status TieredIndex::Settle(bool spill_tail) {
   }
   if (!runs_changed_) return {};
   SLUICE_TRY(WriteManifest());
+  ReachFaultPoint("index.manifest_written");
   runs_changed_ = false;
   for (const std::string& name : std::exchange(replaced_, {})) SLUICE_TRY(fs_.Remove(Path(name)));
   return {};
@@ -147,6 +149,7 @@ Status TieredIndex::MoveRecent() {
 
 Status TieredIndex::SpillGathered(Runs& into) {
   SLUICE_LET(auto run, WriteRun(fs_, options_.folder, NextRunName(), files_, gathered_));
+  ReachFaultPoint("index.run_written");
   into.push_back(std::move(run));
   gathered_.clear();
   return {};
@@ -155,6 +158,7 @@ Status TieredIndex::SpillGathered(Runs& into) {
 Status TieredIndex::Spill(MemoryTable& table, Runs& into) {
   SLUICE_LET(auto run,
              WriteRun(fs_, options_.folder, NextRunName(), files_, table.LiveEntries(files_)));
+  ReachFaultPoint("index.run_written");
   into.push_back(std::move(run));
   table.Clear();
   return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/byte_reader.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 
 namespace sluice::pipeline {
@@ -186,7 +187,10 @@ Status Capture::CloseCut(Cut cut) {
   stop_uncut_ = false;
   progress_.durable_lsn = durable.lsn.value;
   progress_.durable_time_us = durable.time_us;
-  return ConfirmIfDue(true);
+  ReachFaultPoint("capture.cut_durable");
+  SLUICE_TRY(ConfirmIfDue(true));
+  ReachFaultPoint("capture.cut_confirmed");
+  return {};
 }
 
 Status Capture::ConfirmIfDue(bool force) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "iceberg/table_metadata.h"
 
@@ -163,6 +164,7 @@ Status Copier::FinishFile(Job& job, std::unique_ptr<parquet::DataFileWriter>& wr
   if (writer == nullptr) return {};
   const auto finishing = std::move(writer);
   SLUICE_LET(parquet::DataFile file, finishing->Finish(), "finishing a file of {}", job.name());
+  ReachFaultPoint("copy.file_written");
   const std::lock_guard lock(mutex_);
   job.files.push_back(std::move(file));
   return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "pipeline/error_scope.h"
 
@@ -119,7 +120,9 @@ class Attempt {
     for (size_t i = 0; i < tables_.size(); ++i) {
       SLUICE_LET(iceberg::LoadedTable loaded, LoadExisting(tables_[i]->loaded().identifier));
       SLUICE_TRY(tables_[i]->Committed(cut_, prepared_[i].snapshot_id, std::move(loaded)));
+      ReachFaultPoint("commit.index_published");
       Remove(prepared_[i].expired);
+      if (!prepared_[i].expired.empty()) ReachFaultPoint("commit.expired_removed");
     }
     if (ledger_ == nullptr) return {};
     SLUICE_LET(ledger_->table, LoadExisting(ledger_->table.identifier));
@@ -229,6 +232,7 @@ Result<CutResult> CommitCut(const Lake& lake, const std::vector<MirrorTable*>& t
     attempt.RemoveWritten();
     return out;
   }
+  ReachFaultPoint("commit.prepared");
   const Result<bool> sent = attempt.Send();
   if (!sent) attempt.RemoveWritten();
   SLUICE_LET(const bool happened, sent, "committing the cut at {}", ToString(cut.lsn));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "pipeline/merge_loop_internal.h"
 
@@ -233,6 +234,7 @@ Status MergeLoop::JoinMain(MergeGroup& group) {
     main_->Add(group.Remove(table->id()));
   }
   members_changed_ = true;
+  ReachFaultPoint("merge.joined");
   return {};
 }
 

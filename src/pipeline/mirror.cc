@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 
 namespace sluice::pipeline {
@@ -185,6 +186,7 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
     return true;
   }
   log::Get("copy")->info("copied {}", name);
+  ReachFaultPoint("copy.table_copied");
   const auto shared = std::make_shared<const CopiedTable>(std::move(*copied));
   // From the bus's begin on, wherever that is once it can be asked; until then all of it stays.
   const auto open = [this, task, shared]() -> Result<std::unique_ptr<MirrorTable>> {
@@ -195,6 +197,7 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
   merge_->Post([chosen = task.chosen, open, id](MergeLoop& merge) {
     merge.Unpin(id);
     merge.Arrive(chosen, Cut{}, open);
+    ReachFaultPoint("copy.handed_over");
   });
   // Its first commit is at a cut past its start, also where nothing happened in between.
   RequestCut(std::max(shared->filter_until, Lsn{progress_.durable_lsn + 1}));

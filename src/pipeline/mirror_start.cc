@@ -1,6 +1,7 @@
 // Mirror::Open: everything up to the first byte, in the order of corners.md "Starting again".
 #include <algorithm>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "pipeline/error_scope.h"
 #include "pipeline/foreign_change.h"
@@ -42,6 +43,7 @@ Result<std::unique_ptr<Mirror>> Mirror::Open(PipelineOptions options, Surroundin
   SLUICE_LET(const StartDecision decision, out->Decide());
   SLUICE_TRY(out->FailBroken(decision));
   SLUICE_TRY(out->EnsurePublications());
+  ReachFaultPoint("start.publication_made");
   SLUICE_TRY(out->ClaimLedger());
   SLUICE_TRY(out->OpenBus(decision));
   SLUICE_TRY(out->OpenTables(decision));
@@ -215,7 +217,9 @@ Status Mirror::ClaimLedger() {
       iceberg::PrepareLedgerClaim(store_, lake_->ledger_name(), options_.warehouse + "/sluice/cuts",
                                   ledger_, epoch, lake_->MarksAt(cut), now_ms),
       "claiming the ledger");
+  ReachFaultPoint("start.ledger_claim_written");
   SLUICE_TRY(catalog_.Commit({&claim.commit, 1}), "claiming the ledger at epoch {}", epoch);
+  ReachFaultPoint("start.ledger_claimed");
   SLUICE_LET(ledger_, iceberg::ReadLedger(catalog_, store_, lake_->ledger_name()));
   SLUICE_CHECK(ledger_.has_value());
   return {};
@@ -226,6 +230,7 @@ Status Mirror::OpenBus(const StartDecision& decision) {
   if (decision.create_slot) {
     SLUICE_LET(NewSlot slot, source_.CreateSlot(options_.slot), "making replication slot {}",
                options_.slot);
+    ReachFaultPoint("start.slot_made");
     start = slot.consistent_point;
     slot_snapshot_ = std::move(slot.snapshot);
     log::Get("pipeline")->info("made replication slot {} at {}", options_.slot, ToString(start));

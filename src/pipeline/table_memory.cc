@@ -1,5 +1,6 @@
 #include "pipeline/table_memory.h"
 
+#include "base/fault_point.h"
 #include "base/uuid.h"
 
 namespace sluice::pipeline {
@@ -15,7 +16,9 @@ Status RememberState(iceberg::Catalog& catalog, const iceberg::TableIdentifier& 
       {iceberg::SetProperties{{{"sluice.state", std::string(TableStateName(state))},
                                {"sluice.reason", reason},
                                {"sluice.hint", hint}}}}};
-  return catalog.Commit({&commit, 1});
+  SLUICE_TRY(catalog.Commit({&commit, 1}));
+  ReachFaultPoint("table.state_remembered");
+  return {};
 }
 
 std::string ResyncHint(const std::string& name) {

@@ -16,7 +16,7 @@ def pipeline(folder: pathlib.Path, sql: str, *, settings: dict[str, str] | None 
     """A server filled by `sql` and a pipeline's folder with its configuration; nothing runs yet."""
     with ThrowawayPostgres(settings) as pg, Sluice(folder) as sluice:
         pg.psql(sql)
-        sluice.write_config(pg.url(), defaults={"freshness": "200ms"}, **config)
+        sluice.write_config(pg.url(), **{"defaults": {"freshness": "200ms"}, **config})
         yield pg, sluice
 
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "bus/embedded/embedded_bus.h"
 #include "bus/embedded/recovery.h"
@@ -205,6 +206,7 @@ Status Writer::Append(PartitionId partition, const Record& record) {
   SLUICE_LET(const EncodedRecord encoded, Encode(record));
   SLUICE_TRY(CheckRoom(encoded.size()));
   SLUICE_TRY(Write(encoded));
+  ReachFaultPoint("bus.record_appended");
   dirty_ = true;
   if (encoded.kind == RecordKind::kBatch) appended_ = std::max(appended_, encoded.lsn);
   if (const auto* schema = std::get_if<TableSchema>(&record)) {
@@ -244,10 +246,12 @@ Status Writer::AppendCut(Cut cut) {
   }
   if (cut.lsn == durable_.lsn && !dirty_) return FlushProof();
   SLUICE_TRY(Write(EncodeCut(cut)));
+  ReachFaultPoint("bus.cut_written");
   if (const Status synced = current_->Sync(); !synced) {
     Fail("a sync failed");
     return Error(synced.error()).WithKind(ErrorKind::kUnavailable).WithHint("open the bus again");
   }
+  ReachFaultPoint("bus.cut_synced");
   durable_ = cut;
   appended_ = cut.lsn;
   dirty_ = false;
@@ -315,6 +319,7 @@ Status Writer::Retain(Lsn pinned) {
 Status Writer::RemoveOldest(size_t count) {
   for (; count > 0; --count) {
     SLUICE_TRY(files_.Remove(segments_.front().path));
+    ReachFaultPoint("bus.segment_removed");
     SLUICE_TRY(files_.SyncFolder(folder_));
     segments_.erase(segments_.begin());
   }

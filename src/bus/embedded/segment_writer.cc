@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fault_point.h"
 #include "bus/embedded/segment_folder.h"
 
 namespace sluice::bus {
@@ -28,6 +29,7 @@ Status CopyOver(FileSystem& files, SegmentFile& segment, uint64_t end) {
     SLUICE_TRY(copy->Append(bytes));
   }
   SLUICE_TRY(copy->Sync());
+  ReachFaultPoint("bus.tail_copied");
   SLUICE_TRY(files.Rename(temporary, segment.path()));
   return files.SyncFolder(FolderOf(segment.path()));
 }
@@ -52,7 +54,9 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
   }
   SLUICE_TRY(out->Write(EncodeDurable(base)));
   SLUICE_TRY(out->Sync());
+  ReachFaultPoint("bus.segment_written");
   SLUICE_TRY(files.Rename(temporary, path));
+  ReachFaultPoint("bus.segment_renamed");
   SLUICE_TRY(files.SyncFolder(partition_folder));
   return out;
 }
@@ -67,6 +71,7 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Reopen(FileSystem& files,
   SLUICE_LET(std::unique_ptr<File> file, files.Open(segment.path(), OpenMode::kAppend));
   if (recovered.proved) {
     SLUICE_TRY(file->Truncate(recovered.cut_end));
+    ReachFaultPoint("bus.tail_cut");
     SLUICE_TRY(file->Append(proofs));
     SLUICE_TRY(file->Sync());
   }

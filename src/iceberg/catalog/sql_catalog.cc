@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "iceberg/catalog/metadata_file.h"
 #include "iceberg/catalog/sqlite_database.h"
@@ -80,12 +81,19 @@ class SqlCatalog final : public Catalog {
     const std::lock_guard lock(mutex_);
     std::vector<PendingRow> rows;
     Status done = WriteFiles(commits, rows);
-    if (done) done = SwapRows(rows);
+    if (done) {
+      ReachFaultPoint("commit.metadata_written");
+      done = SwapRows(rows);
+    }
     if (!done) {
       if (done.error().kind() != ErrorKind::kCommitUnknown) DeleteMade(rows);
       return done;
     }
-    for (const PendingRow& row : rows) DeleteQuietly(row.evicted);
+    ReachFaultPoint("commit.committed");
+    for (const PendingRow& row : rows) {
+      DeleteQuietly(row.evicted);
+      if (!row.evicted.empty()) ReachFaultPoint("commit.metadata_evicted");
+    }
     return {};
   }
 
@@ -194,6 +202,7 @@ class SqlCatalog final : public Catalog {
         database_->Rollback();
         return swapped;
       }
+      ReachFaultPoint("commit.row_swapped");
     }
     return database_->Commit();
   }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "change/visibility.h"
 #include "postgres/replication/batch_assembler.h"
 #include "postgres/replication/pgoutput.h"
@@ -235,6 +236,7 @@ Status PgoutputDecoder::StreamAbort() {
   if (found == streams_.end()) return {};  // nothing of it was sent
   if (parsed_.subxid == parsed_.xid) {
     streams_.erase(found);
+    ReachFaultPoint("spool.aborted");
   } else {
     found->second.aborted.insert(parsed_.subxid);
   }
@@ -282,11 +284,13 @@ Status PgoutputDecoder::Continue() {
     SLUICE_LET(const auto entry, adoption_->reader.Next());
     if (!entry) {
       const std::unique_ptr<Adoption> done = std::move(adoption_);
+      ReachFaultPoint("spool.adopted");
       return End(done->end, done->skip);
     }
     taken += entry->message.size();
     SLUICE_TRY(AdoptOne(*entry));
   }
+  ReachFaultPoint("spool.adopting");
   return {};
 }
 

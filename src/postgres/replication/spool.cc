@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/byte_reader.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 
 namespace sluice::postgres {
@@ -78,6 +79,7 @@ Status Spool::WriteOut() {
     SLUICE_TRY(file_->Truncate(written_), "cutting spool {} after a failed write", path_);
     SLUICE_TRY(appended, "writing spool {}", path_);
   }
+  ReachFaultPoint("spool.written");
   written_ += buffer_.size();
   folder_.file_bytes_ += buffer_.size();
   folder_.buffered_bytes_ -= buffer_.size();
