@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/file_system.h"
@@ -18,6 +19,17 @@ std::string HolderPid(int fd) {
   const ssize_t size = pread(fd, text, sizeof text - 1, 0);
   return size > 0 ? std::string(text, static_cast<size_t>(size)) : "unknown";
 }
+
+// A command that leaves an order while nothing runs holds it for a moment; `run` for as long as it
+// lives.
+bool LockSoon(int fd) {
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  for (auto left = kLockPatience; flock(fd, LOCK_EX | LOCK_NB) != 0; left -= kPause) {
+    if (left <= left.zero()) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
+}
 }  // namespace
 
 Result<StateLock> StateLock::Take(const std::string& state_folder) {
@@ -29,7 +41,7 @@ Result<StateLock> StateLock::Take(const std::string& state_folder) {
         .WithHint("`state:` must be a folder that this user may write");
   }
   StateLock lock(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (!LockSoon(fd)) {
     return MakeError(ErrorKind::kConfig, "this pipeline already runs here (process {}, lock {})",
                      HolderPid(fd), path)
         .WithHint("stop that process first, or use its control socket: `sluice status`")
