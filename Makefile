@@ -2,7 +2,7 @@
 # themselves on a fresh Debian 12: install (tools/setup.sh), build, run.
 SHELL := /bin/bash
 
-.PHONY: build setup test test-long simulate demo bench fuzz tidy format clean
+.PHONY: build setup test test-long simulate chaos demo bench fuzz tidy format clean
 
 build: setup
 	@tools/build.sh release
@@ -19,6 +19,11 @@ test-long: build
 # SEEDS=n: so many simulated lives of a mirror. SEED=x: this one, with its trace.
 simulate: build
 	@build/release/bin/simulate $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),200))
+
+# KILLS=n random kills of the real program, full equality after each. SEED=x: these choices again.
+chaos: build
+	@PYTHONPATH=tests SLUICE_BIN=$(CURDIR)/build/release/bin/sluice $$(tools/env.sh python) -m chaos.kills \
+		--kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 
 demo: build
 	@$$(tools/env.sh python) tools/demo/run.py
