@@ -33,6 +33,12 @@ Result<std::string> ResolveSecret(const std::string& text, const std::string& co
   return secret;
 }
 
+// A dead peer is noticed by TCP after a minute; this is for what lies in between and keeps silent.
+// Longer than Postgres decodes before it sends anything.
+constexpr int64_t kSourceTimeoutUs = int64_t{5} * 60 * 1'000'000;
+constexpr int64_t kSourceTimeoutMinUs = 1'000'000;
+constexpr int64_t kSourceTimeoutMaxUs = int64_t{24} * 3600 * 1'000'000;
+
 Status ReadSource(Section& section, Config& out) {
   PipelineOptions& options = out.options;
   SLUICE_LET(options.source.url, section.Text("url", ""));
@@ -51,6 +57,11 @@ Status ReadSource(Section& section, Config& out) {
   options.confirm_after =
       confirm == "bus" ? pipeline::ConfirmAfter::kBus : pipeline::ConfirmAfter::kLake;
   options.source.application_name = "sluice_" + options.name;
+  SLUICE_LET(const int64_t timeout_us, section.Duration("timeout", kSourceTimeoutUs));
+  if (timeout_us < kSourceTimeoutMinUs || timeout_us > kSourceTimeoutMaxUs) {
+    return section.Wrong("timeout", "must be from 1s to 24h");
+  }
+  options.source.silence_max_ms = static_cast<int>(timeout_us / 1000);
   return section.NoOthers();
 }
 

@@ -36,7 +36,8 @@ Capture::Capture(std::unique_ptr<postgres::ReplicationSource> source,
       stops_(std::move(stops)),
       resent_(std::move(resent)),
       last_cut_(durable),
-      last_cut_at_us_(clock.SteadyMicros()) {
+      last_cut_at_us_(clock.SteadyMicros()),
+      heard_at_us_(last_cut_at_us_) {
   decoder_->SkipThrough(durable.lsn);
   progress_.durable_lsn = durable.lsn.value;
 }
@@ -51,6 +52,7 @@ Result<StepResult> Capture::Step() {
   StepResult out;
   SLUICE_TRY(ConfirmIfDue(false));
   SLUICE_LET(const bool room, AppendQueued());
+  if (!room || decoder_->adopting()) heard_at_us_ = clock_.SteadyMicros();
   if (!room) return out;  // the bus is full: nothing more is read, Postgres keeps the rest
   if (decoder_->adopting()) {
     SLUICE_TRY(decoder_->Continue(), "taking in a streamed transaction");
@@ -64,11 +66,29 @@ Result<StepResult> Capture::Step() {
     SLUICE_TRY(Handle(*message));
     out.worked = true;
   }
+  SLUICE_TRY(WatchSilence(out.worked));
   SLUICE_TRY(QueueRecords(decoder_->TakeRecords()));
   SLUICE_TRY(CloseCutIfDue());
   progress_.spool_bytes = decoder_->spool_bytes();
   out.wake_in_us = std::min<int64_t>(options_.cut_interval_us / 4, 50'000);
   return out;
+}
+
+// A connection may be dead without a word.
+Status Capture::WatchSilence(bool heard) {
+  const int64_t now = clock_.SteadyMicros();
+  if (heard) {
+    heard_at_us_ = now;
+    asked_at_us_.reset();
+  }
+  if (options_.silence_max_us == 0 || now - heard_at_us_ < options_.silence_max_us / 2) return {};
+  if (!asked_at_us_) {
+    asked_at_us_ = now;
+    return source_->SendStatus({Lsn{progress_.received_lsn}, confirmed_}, true);
+  }
+  if (now - *asked_at_us_ < options_.silence_max_us / 2) return {};
+  return MakeError(ErrorKind::kUnavailable, "the source was silent for {} s",
+                   (now - heard_at_us_) / 1'000'000);
 }
 
 Status Capture::Handle(std::string_view message) {

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
 #include "bus/bus.h"
@@ -30,6 +31,9 @@ struct CaptureOptions {
   int64_t idle_cut_interval_us = 10'000'000;
   int64_t status_interval_us = 5'000'000;
   int messages_per_step = 20'000;
+  // A source that says nothing for half of this is asked for a sign of life, and given up when none
+  // comes in the other half; 0: never.
+  int64_t silence_max_us = 0;
 };
 
 struct CaptureProgress {                   // read by other threads
@@ -67,6 +71,7 @@ class Capture {
  private:
   Status Handle(std::string_view message);
   Status HandleKeepalive(std::string_view message);
+  Status WatchSilence(bool heard);
   Status HandleData(std::string_view message);
   Status QueueRecords(std::vector<postgres::ChangeDecoder::Record> records);
   Result<bool> AppendQueued();
@@ -95,6 +100,8 @@ class Capture {
   bool stop_uncut_ = false;  // a table's stop waits for its cut
   std::atomic<uint64_t> requested_lsn_ = 0;
   bool ping_sent_ = false;
+  int64_t heard_at_us_;                 // from the source; now, while nobody listens
+  std::optional<int64_t> asked_at_us_;  // for a sign of life, since then
 };
 
 }  // namespace sluice::pipeline

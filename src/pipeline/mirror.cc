@@ -98,6 +98,7 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   CaptureOptions capture;
   capture.cut_interval_us = options_.cut_interval_us;
   capture.idle_cut_interval_us = options_.idle_cut_interval_us;
+  capture.silence_max_us = int64_t{options_.source.silence_max_ms} * 1000;
   const auto confirmable = [this]() -> std::optional<Lsn> {
     if (options_.confirm_after == ConfirmAfter::kBus) return std::nullopt;
     return merge_->recorded();

@@ -84,7 +84,8 @@ class PostgresSource final : public Source {
     return postgres::EnsurePublication(*session_, name, tables);
   }
   Result<NewSlot> CreateSlot(const std::string& slot) override {
-    SLUICE_LET(const auto session, OpenReplication());
+    // It waits for every transaction that runs.
+    SLUICE_LET(const auto session, OpenReplication(0));
     SLUICE_LET(const postgres::CreatedSlot created, postgres::CreateSlot(*session, slot));
     SLUICE_LET(HeldSnapshot snapshot, Hold(options_, created.snapshot_name));
     return NewSlot{created.consistent_point, std::move(snapshot)};
@@ -92,7 +93,7 @@ class PostgresSource final : public Source {
   Result<HeldSnapshot> HoldSnapshot() override { return Hold(options_, ""); }
   Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(
       const postgres::StreamOptions& options) override {
-    SLUICE_LET(auto session, OpenReplication());
+    SLUICE_LET(auto session, OpenReplication(options_.silence_max_ms));
     return postgres::StartStream(std::move(session), options);
   }
   Result<uint64_t> NextXid() override {
@@ -106,9 +107,10 @@ class PostgresSource final : public Source {
   }
 
  private:
-  Result<std::unique_ptr<postgres::Connection>> OpenReplication() const {
+  Result<std::unique_ptr<postgres::Connection>> OpenReplication(int silence_max_ms) const {
     postgres::ConnectionOptions replication = options_;
     replication.replication = true;
+    replication.silence_max_ms = silence_max_ms;
     return postgres::Connection::Open(replication);
   }
 

@@ -34,12 +34,17 @@ using ResultHandle = std::unique_ptr<PGresult, FreeResult>;
 // libpq waits without end when connect_timeout is zero.
 constexpr int kForeverS = 24 * 3600;
 
+bool IsCopy(ExecStatusType status) {
+  return status == PGRES_COPY_BOTH || status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
+}
+
 class LibpqConnection final : public Connection {
  public:
-  LibpqConnection(ConnectionHandle connection, bool replication)
+  LibpqConnection(ConnectionHandle connection, const ConnectionOptions& options)
       : connection_(std::move(connection)),
         cancel_(PQgetCancel(connection_.get())),
-        replication_(replication) {}
+        replication_(options.replication),
+        silence_max_ms_(options.silence_max_ms > 0 ? options.silence_max_ms : -1) {}
 
   Result<Rows> Query(const std::string& sql, std::span<const std::string> parameters) override;
   Status Execute(const std::string& sql) override;
@@ -60,6 +65,10 @@ class LibpqConnection final : public Connection {
 
  private:
   ResultHandle Run(const std::string& sql, std::span<const std::string> parameters);
+  // Waits until the server sent something. False: it kept silent too long.
+  bool AwaitInput();
+  // The next result of a statement, as PQgetResult, or none where the server keeps silent.
+  ResultHandle NextResult();
   Error Failure(const PGresult* result);
   Error Lost();
   // The status that ends a COPY in either form; the connection is idle after it.
@@ -78,10 +87,22 @@ class LibpqConnection final : public Connection {
   std::unique_ptr<char, FreeBuffer> buffer_;  // what the last ReadCopy/ReceiveCopyData returned
   std::unique_ptr<WireReader> wire_;          // while a COPY goes past libpq
   bool replication_;
+  int silence_max_ms_;   // -1: for ever
+  int silent_ms_ = 0;    // so far, where it is counted piece by piece
+  bool broken_ = false;  // out of step with the server: not used again
+  bool silent_ = false;  // broken so
   std::atomic<bool> cancelled_ = false;
 };
 
+// Under TLS decrypted bytes may wait inside the library while the socket is silent.
+constexpr int kEncryptedWaitMs = 20;
+
 Error LibpqConnection::Lost() {
+  if (silent_) return SilentError(silence_max_ms_);
+  if (broken_) {
+    return MakeError(ErrorKind::kUnavailable,
+                     "the connection to Postgres is lost: a COPY broke off");
+  }
   const std::string_view words = PQerrorMessage(connection_.get());
   return MakeError(ErrorKind::kUnavailable, "the connection to Postgres is lost: {}",
                    words.substr(0, words.find('\n')));
@@ -90,7 +111,7 @@ Error LibpqConnection::Lost() {
 Error LibpqConnection::Failure(const PGresult* result) {
   const char* code = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   if (code == nullptr) {
-    if (PQstatus(connection_.get()) == CONNECTION_BAD) return Lost();
+    if (broken_ || PQstatus(connection_.get()) == CONNECTION_BAD) return Lost();
     const char* status = PQresStatus(PQresultStatus(result));
     return MakeError(ErrorKind::kInternal, "libpq answered {} out of turn", status);
   }
@@ -106,11 +127,45 @@ Error LibpqConnection::Judge(Error error) {
 }
 
 ResultHandle LibpqConnection::Run(const std::string& sql, std::span<const std::string> parameters) {
-  if (parameters.empty()) return ResultHandle(PQexec(connection_.get(), sql.c_str()));
+  if (broken_) return nullptr;
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-  return ResultHandle(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()),
-                                   nullptr, values.data(), nullptr, nullptr, 0));
+  const int sent = parameters.empty() ? PQsendQuery(connection_.get(), sql.c_str())
+                                      : PQsendQueryParams(connection_.get(), sql.c_str(),
+                                                          static_cast<int>(values.size()), nullptr,
+                                                          values.data(), nullptr, nullptr, 0);
+  ResultHandle last;
+  while (sent == 1) {
+    ResultHandle next = NextResult();
+    if (next == nullptr) break;
+    last = std::move(next);
+    if (IsCopy(PQresultStatus(last.get()))) break;
+  }
+  if (broken_) return nullptr;
+  return last;
+}
+
+bool LibpqConnection::AwaitInput() {
+  pollfd waiting{PQsocket(connection_.get()), POLLIN, 0};
+  if (!encrypted()) {
+    silent_ = poll(&waiting, 1, silence_max_ms_) == 0;
+    broken_ = broken_ || silent_;
+    return !silent_;
+  }
+  const bool heard = poll(&waiting, 1, kEncryptedWaitMs) != 0;
+  silent_ms_ = heard ? 0 : silent_ms_ + kEncryptedWaitMs;
+  silent_ = silence_max_ms_ >= 0 && silent_ms_ >= silence_max_ms_;
+  broken_ = broken_ || silent_;
+  return !silent_;
+}
+
+ResultHandle LibpqConnection::NextResult() {
+  silent_ms_ = 0;
+  while (PQisBusy(connection_.get()) != 0) {
+    if (!AwaitInput()) return nullptr;
+    if (PQconsumeInput(connection_.get()) == 0) break;
+  }
+  return ResultHandle(PQgetResult(connection_.get()));
 }
 
 Result<Rows> LibpqConnection::Query(const std::string& sql,
@@ -143,7 +198,7 @@ Status LibpqConnection::Execute(const std::string& sql) {
 }
 
 bool LibpqConnection::alive() {
-  if (PQstatus(connection_.get()) != CONNECTION_OK) return false;
+  if (broken_ || PQstatus(connection_.get()) != CONNECTION_OK) return false;
   return wire_ != nullptr || PQconsumeInput(connection_.get()) != 0;
 }
 
@@ -162,21 +217,23 @@ Result<std::optional<std::string_view>> LibpqConnection::Hold(char* buffer, int 
 
 Status LibpqConnection::EndCopy() {
   Status out;
-  while (const ResultHandle result{PQgetResult(connection_.get())}) {
+  while (const ResultHandle result = NextResult()) {
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) continue;
     if (out) out = Failure(result.get());
     // Both directions of a replication COPY stay open until we end ours; a caller that sees the
     // stream end drops the connection.
-    if (status == PGRES_COPY_BOTH || status == PGRES_COPY_IN || status == PGRES_COPY_OUT) break;
+    if (IsCopy(status)) break;
   }
+  if (broken_ && out) return Lost();
   return out;
 }
 
 Status LibpqConnection::StartWire(const std::string& sql, char expected) {
   const int socket = PQsocket(connection_.get());
   // Who reads a stream waits by itself, and not only for the socket.
-  wire_ = std::make_unique<WireReader>(socket, !replication_ && IsTcp(socket));
+  if (broken_) return Lost();
+  wire_ = std::make_unique<WireReader>(socket, !replication_ && IsTcp(socket), silence_max_ms_);
   const Status sent = wire_->Send('Q', std::string_view(sql.c_str(), sql.size() + 1));
   if (!sent) return EndWire(sent);
   while (true) {
@@ -195,7 +252,10 @@ Status LibpqConnection::EndWire(Status ended) {
   const auto wire = std::move(wire_);
   while (true) {
     const auto message = wire->Next();
-    if (!message) return ended ? Status(message.error()) : ended;
+    if (!message) {
+      broken_ = true;
+      return ended ? Status(message.error()) : ended;
+    }
     if (message->kind == 'E' && ended) ended = Judge(ServerError(message->body));
     if (message->kind == 'Z') break;
   }
@@ -232,7 +292,12 @@ Result<std::optional<std::string_view>> LibpqConnection::PollWire() {
 Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
   if (wire_ != nullptr) return ReadWire();
   char* buffer = nullptr;
-  const int size = PQgetCopyData(connection_.get(), &buffer, 0);
+  int size = broken_ ? -2 : PQgetCopyData(connection_.get(), &buffer, 1);
+  silent_ms_ = 0;
+  while (size == 0) {
+    if (!AwaitInput() || PQconsumeInput(connection_.get()) == 0) return Lost();
+    size = PQgetCopyData(connection_.get(), &buffer, 1);
+  }
   if (size > 0) return Hold(buffer, size);
   if (size == -2) return Lost();
   SLUICE_TRY(EndCopy());
@@ -271,6 +336,7 @@ Status LibpqConnection::SendCopyData(std::string_view bytes) {
 
 void LibpqConnection::Cancel() {
   cancelled_ = true;
+  if (broken_) return;  // the way to the server is lost, and PQcancel would wait for it
   char problem[256];
   // Only asks; the statement fails or ends by itself. Nothing to do when the server is gone.
   static_cast<void>(PQcancel(cancel_.get(), problem, static_cast<int>(sizeof(problem))));
@@ -372,7 +438,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& op
   // The server's notices would go to stderr, past the log.
   PQsetNoticeProcessor(
       handle.get(), [](void*, const char*) {}, nullptr);
-  auto connection = std::make_unique<LibpqConnection>(std::move(handle), options.replication);
+  auto connection = std::make_unique<LibpqConnection>(std::move(handle), options);
   SLUICE_TRY(Settle(*connection), "setting up the session");
   return std::unique_ptr<Connection>(std::move(connection));
 }

@@ -21,6 +21,9 @@ struct ConnectionOptions {
   bool replication = false;  // a logical walsender
   std::string application_name = "sluice";
   int connect_timeout_s = 10;  // unless `url` sets connect_timeout; each of several hosts
+  // How long an answer, or the next bytes of a COPY, may keep silent before the connection counts
+  // as lost (kUnavailable); 0: for ever. A stream's owner watches it by itself.
+  int silence_max_ms = 0;
 };
 
 // A text result: nothing is a null.

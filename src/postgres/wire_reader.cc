@@ -44,7 +44,7 @@ Status WireReader::Send(char kind, std::string_view body) {
       left.remove_prefix(static_cast<size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       pollfd room{socket_, POLLOUT, 0};
-      poll(&room, 1, -1);
+      if (poll(&room, 1, silence_max_ms_) == 0) return SilentError(silence_max_ms_);
     } else if (errno != EINTR) {
       return Lost(Words(errno));
     }
@@ -112,14 +112,17 @@ Result<bool> WireReader::Fill() {
 
 // First for much, then, where that does not come soon, for anything.
 Status WireReader::Wait() {
+  if (silent_) return SilentError(silence_max_ms_);
   pollfd waiting{socket_, POLLIN, 0};
   if (gathers_) {
     SetLowWater(kGatherBytes);
     if (poll(&waiting, 1, kGatherMs) != 0) return {};
     SetLowWater(1);
   }
-  if (poll(&waiting, 1, -1) < 0 && errno != EINTR) return Lost(Words(errno));
-  return {};
+  const int ready = poll(&waiting, 1, silence_max_ms_);
+  if (ready < 0 && errno != EINTR) return Lost(Words(errno));
+  silent_ = ready == 0;
+  return silent_ ? Status(SilentError(silence_max_ms_)) : Status();
 }
 
 void WireReader::SetLowWater(int bytes) {
@@ -127,6 +130,13 @@ void WireReader::SetLowWater(int bytes) {
   low_water_ = bytes;
   // Where it is not supported every byte wakes us, as it would without.
   setsockopt(socket_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+Error SilentError(int milliseconds) {
+  return MakeError(ErrorKind::kUnavailable,
+                   "the connection to Postgres is lost: it was silent for {} ms", milliseconds)
+      .WithHint(
+          "look at the network between here and the server; `source: timeout:` sets the time");
 }
 
 bool IsTcp(int socket) {

@@ -24,15 +24,19 @@ struct WireMessage {
 
 class WireReader {
  public:
-  // `gathers`: the socket can wait for much at once (TCP).
-  WireReader(int socket, bool gathers)
-      : socket_(socket), gathers_(gathers), buffer_(kBufferBytes) {}
+  // `gathers`: the socket can wait for much at once (TCP). `silence_max_ms`: how long Next and Send
+  // wait for the server to do anything; -1: for ever.
+  WireReader(int socket, bool gathers, int silence_max_ms)
+      : socket_(socket),
+        gathers_(gathers),
+        silence_max_ms_(silence_max_ms),
+        buffer_(kBufferBytes) {}
   WireReader(const WireReader&) = delete;
   WireReader& operator=(const WireReader&) = delete;
   ~WireReader() { SetLowWater(1); }
 
   Status Send(char kind, std::string_view body);
-  // The next message, waiting for it. kUnavailable: the connection is lost.
+  // The next message, waiting for it. kUnavailable: the connection is lost, and stays so.
   Result<WireMessage> Next();
   // The next message if it is here.
   Result<std::optional<WireMessage>> Poll();
@@ -50,6 +54,8 @@ class WireReader {
 
   int socket_;
   bool gathers_;
+  int silence_max_ms_;
+  bool silent_ = false;  // for longer than that
   std::vector<char> buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;
@@ -57,6 +63,9 @@ class WireReader {
 };
 
 bool IsTcp(int socket);
+
+// A server that says nothing for so long, and may never again.
+Error SilentError(int milliseconds);
 
 // An ErrorResponse as an Error; its detail lines are left out, they hold row values.
 Error ServerError(std::string_view body);
