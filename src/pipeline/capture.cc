@@ -50,6 +50,7 @@ void Capture::RequestCut(Lsn lsn) {
 
 Result<StepResult> Capture::Step() {
   StepResult out;
+  if (let_go_) return MakeError(ErrorKind::kUnavailable, "the server shuts down");
   SLUICE_TRY(ConfirmIfDue(false));
   SLUICE_LET(const bool room, AppendQueued());
   if (!room || decoder_->adopting()) heard_at_us_ = clock_.SteadyMicros();
@@ -122,6 +123,8 @@ Status Capture::HandleKeepalive(std::string_view message) {
   if (decoder_->at_boundary()) {
     SLUICE_TRY(CheckResent(wal_end));
     idle_position_ = std::max(idle_position_, wal_end);
+    // A server that shuts down asks again and again until we hold everything.
+    if (reply_requested) RequestCut(wal_end);
   }
   if (reply_requested) return ConfirmIfDue(true);
   return {};

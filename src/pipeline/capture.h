@@ -67,6 +67,9 @@ class Capture {
   // Somebody waits for everything up to `lsn`: ask the source how far it is, close a cut as soon as
   // it is past. Any thread.
   void RequestCut(Lsn lsn);
+  // The server shuts down and waits until everything it sent is confirmed, which may not be
+  // possible now (no room, lake away): the next Step ends the stream instead. Any thread.
+  void LetServerGo() { let_go_ = true; }
 
  private:
   Status Handle(std::string_view message);
@@ -99,6 +102,7 @@ class Capture {
   Lsn confirmed_;
   bool stop_uncut_ = false;  // a table's stop waits for its cut
   std::atomic<uint64_t> requested_lsn_ = 0;
+  std::atomic<bool> let_go_ = false;
   bool ping_sent_ = false;
   int64_t heard_at_us_;                 // from the source; now, while nobody listens
   std::optional<int64_t> asked_at_us_;  // for a sign of life, since then

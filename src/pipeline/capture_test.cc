@@ -100,6 +100,21 @@ class CaptureTest : public ::testing::Test {
   std::optional<Capture> capture_;
 };
 
+// It waits for that while it shuts down.
+TEST_F(CaptureTest, ASourceThatAsksIsToldAtOnceThatEverythingIsHeld) {
+  messages_ = {Keepalive(500, true)};
+  ASSERT_TRUE(capture_->Step());
+  ASSERT_EQ(bus_.cuts.size(), 1U);
+  EXPECT_EQ(bus_.cuts[0].lsn, Lsn{500});
+  EXPECT_EQ(sent_.back().status.flushed, Lsn{500});
+}
+
+TEST_F(CaptureTest, ASourceThatDoesNotAskCostsNoCut) {
+  messages_ = {Keepalive(500, false)};
+  ASSERT_TRUE(capture_->Step());
+  EXPECT_TRUE(bus_.cuts.empty());
+}
+
 TEST_F(CaptureTest, ASilentSourceIsAskedAndThenGivenUp) {
   ASSERT_TRUE(capture_->Step());
   clock_.Advance(31 * kSecondUs);

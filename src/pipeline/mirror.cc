@@ -120,6 +120,11 @@ void Mirror::RequestCut(Lsn lsn) {
   if (capture_ != nullptr) capture_->RequestCut(wanted_cut_);
 }
 
+void Mirror::LetServerGo() {
+  const std::lock_guard lock(capture_mutex_);
+  if (capture_ != nullptr) capture_->LetServerGo();
+}
+
 void Mirror::RetainBus() {
   if (bus_ == nullptr) return;
   const Status retained = bus_->Retain(merge_->pinned());

@@ -69,6 +69,8 @@ class Mirror {
   // --- any thread ---
   // A cut at or past `lsn` as soon as the source is there.
   void RequestCut(Lsn lsn);
+  // See Capture.
+  void LetServerGo();
   // Compares the source's tables with those mirrored: shapes, drops, new ones.
   Status Watch();
   Result<postgres::SourceTable> FindTable(const std::string& name);

@@ -18,6 +18,7 @@ constexpr int64_t kWatchUs = 60'000'000;
 constexpr int64_t kSourceStatusUs = 5'000'000;
 constexpr int64_t kCopyAgainPauseUs = 5'000'000;
 constexpr int64_t kOrderTimeoutUs = 60'000'000;
+constexpr char kCannotConnectNow[] = "57P03";  // SQLSTATE: it shuts down or starts up
 
 // Sleeps unless stopped.
 void Pause(const std::stop_token& stop, int64_t micros) {
@@ -189,7 +190,9 @@ void Supervisor::RunWatch(const std::stop_token& stop) {
 }
 
 void Supervisor::LookAtSource(bool tables_too) {
-  const auto now = source_->Identify();
+  auto now = source_->Identify();
+  if (!now) now = source_->Identify();  // in a new session
+  if (!now && now.error().code() == kCannotConnectNow) mirror_->LetServerGo();
   if (!now) return;  // capture says what is wrong
   const auto slot = source_->FindSlot(options_.slot);
   if (slot && *slot) {
