@@ -20,6 +20,13 @@ constexpr int64_t kCopyAgainPauseUs = 5'000'000;
 constexpr int64_t kOrderTimeoutUs = 60'000'000;
 constexpr char kCannotConnectNow[] = "57P03";  // SQLSTATE: it shuts down or starts up
 
+// Whoever starts a failed program again by itself must not start one that was taken over: the two
+// would take the pipeline from each other for ever.
+Error ForOperator(Error error) {
+  const bool taken_over = error.kind() == ErrorKind::kConflict;
+  return taken_over ? std::move(error).WithKind(ErrorKind::kConfig) : error;
+}
+
 // Sleeps unless stopped.
 void Pause(const std::stop_token& stop, int64_t micros) {
   std::mutex mutex;
@@ -144,7 +151,7 @@ Status Supervisor::CaptureUntilTrouble(const std::stop_token& stop) {
 void Supervisor::RunMerge(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Result<StepResult> step = mirror_->merge().Step();
-    if (!step) return Fatal(step.error());
+    if (!step) return Fatal(ForOperator(step.error()));
     if (!step->worked) pipeline::Pause(stop, step->wake_in_us);
   }
 }
