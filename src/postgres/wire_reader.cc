@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -54,20 +55,20 @@ Status WireReader::Send(char kind, std::string_view body) {
 
 Result<WireMessage> WireReader::Next() {
   while (true) {
-    if (const auto message = Take()) return *message;
+    SLUICE_LET(const auto message, Take());
+    if (message) return *message;
     SLUICE_LET(const bool filled, Fill());
     if (!filled) SLUICE_TRY(Wait());
   }
 }
 
 Result<std::optional<WireMessage>> WireReader::Poll() {
-  auto message = Take();
-  while (!message) {
+  while (true) {
+    SLUICE_LET(const auto message, Take());
+    if (message) return message;
     SLUICE_LET(const bool filled, Fill());
     if (!filled) return message;
-    message = Take();
   }
-  return message;
 }
 
 Status WireReader::Finish() {
@@ -76,16 +77,18 @@ Status WireReader::Finish() {
   return {};
 }
 
-std::optional<WireMessage> WireReader::Take() {
-  if (end_ - begin_ < kHeaderBytes) return std::nullopt;
+Result<std::optional<WireMessage>> WireReader::Take() {
+  if (end_ - begin_ < kHeaderBytes) return std::optional<WireMessage>();
   const char* at = buffer_.data() + begin_;
-  const size_t size = 1 + ByteReader(std::string_view(at + 1, sizeof(uint32_t))).U32();
-  if (end_ - begin_ < size) {
-    if (size > buffer_.size() && size <= kMessageBytesMax) buffer_.resize(size + kBufferBytes);
-    return std::nullopt;
+  const size_t size = 1 + size_t{ByteReader(std::string_view(at + 1, sizeof(uint32_t))).U32()};
+  if (size < kHeaderBytes || size > kMessageBytesMax) {
+    return MakeError(ErrorKind::kCorrupt,
+                     "the server's message is of {} bytes, which none may have", size - 1);
   }
+  wanted_ = size;
+  if (end_ - begin_ < size) return std::optional<WireMessage>();
   begin_ += size;
-  return WireMessage{*at, std::string_view(at + kHeaderBytes, size - kHeaderBytes)};
+  return std::optional(WireMessage{*at, std::string_view(at + kHeaderBytes, size - kHeaderBytes)});
 }
 
 Result<bool> WireReader::Fill() {
@@ -95,8 +98,9 @@ Result<bool> WireReader::Fill() {
     begin_ = 0;
     if (end_ == 0 && buffer_.size() > kKeptBytesMax) std::vector<char>(kBufferBytes).swap(buffer_);
   }
+  // Grows with what has come, not with what a length promises.
   if (end_ == buffer_.size()) {
-    return MakeError(ErrorKind::kCorrupt, "the server's message is longer than any may be");
+    buffer_.resize(std::min(2 * buffer_.size(), wanted_ + kBufferBytes));
   }
   while (true) {
     const ssize_t got = recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);

@@ -36,7 +36,8 @@ class WireReader {
   ~WireReader() { SetLowWater(1); }
 
   Status Send(char kind, std::string_view body);
-  // The next message, waiting for it. kUnavailable: the connection is lost, and stays so.
+  // The next message, waiting for it. kUnavailable: the connection is lost, and stays so. kCorrupt:
+  // what came is no message.
   Result<WireMessage> Next();
   // The next message if it is here.
   Result<std::optional<WireMessage>> Poll();
@@ -46,7 +47,8 @@ class WireReader {
  private:
   static constexpr size_t kBufferBytes = 512 << 10;
 
-  std::optional<WireMessage> Take();
+  // kCorrupt: a length that no message has.
+  Result<std::optional<WireMessage>> Take();
   // Reads what is there. False: nothing is.
   Result<bool> Fill();
   Status Wait();
@@ -59,6 +61,7 @@ class WireReader {
   std::vector<char> buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;
+  size_t wanted_ = 0;  // bytes of the message that is not whole yet
   int low_water_ = 1;
 };
 

@@ -1,6 +1,7 @@
 #include "postgres/wire_reader.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,8 +11,8 @@
 namespace sluice::postgres {
 namespace {
 
-std::string Message(char kind, std::string_view body) {
-  const auto length = static_cast<uint32_t>(body.size() + 4);
+std::string Message(char kind, std::string_view body, int64_t claimed = -1) {
+  const auto length = static_cast<uint32_t>(claimed < 0 ? body.size() + 4 : claimed);
   std::string out(1, kind);
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(length >> shift & 0xff);
   return out.append(body);
@@ -70,6 +71,31 @@ TEST(WireReader, AMessageLargerThanTheBufferComesWhole) {
   server.join();
   ASSERT_TRUE(last);
   EXPECT_EQ(last->kind, 'Z');
+}
+
+TEST(WireReader, ALengthThatNoMessageHasIsRefused) {
+  for (const int64_t length : {0LL, 1LL, 3LL, 0x7fffffffLL, 0xffffffffLL}) {
+    Wire wire;
+    wire.Say(Message('d', "body", length));
+    WireReader reader = wire.Reader();
+    const auto message = reader.Poll();
+    ASSERT_FALSE(message) << length;
+    EXPECT_EQ(message.error().kind(), ErrorKind::kCorrupt) << length;
+  }
+}
+
+TEST(WireReader, APromiseOfMuchCostsNothing) {
+  Wire wire;
+  rusage before{};
+  getrusage(RUSAGE_SELF, &before);
+  wire.Say(Message('d', "little", 1 << 30));
+  WireReader reader = wire.Reader();
+  const auto message = reader.Poll();
+  ASSERT_TRUE(message);
+  EXPECT_FALSE(message->has_value());
+  rusage after{};
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 << 10) << "KiB";
 }
 
 TEST(WireReader, AServerThatGoesIsSaid) {
