@@ -50,7 +50,7 @@ class FileSystem {
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // As Rename, but kConflict when `to` exists: of several callers one wins.
   virtual Status RenameNew(const std::string& from, const std::string& to) = 0;
-  virtual Status Remove(const std::string& path) = 0;  // absent is no error
+  virtual Status Remove(const std::string& path) = 0;  // file, empty folder; absent is no error
   virtual Status SyncFolder(const std::string& folder) = 0;
   virtual Result<bool> Exists(const std::string& path) = 0;
   virtual Result<FileInfo> Info(const std::string& path) = 0;

@@ -156,7 +156,7 @@ class LocalFiles final : public FileSystem {
   }
 
   Status Remove(const std::string& path) override {
-    if (unlink(path.c_str()) != 0 && errno != ENOENT) return FromErrno(errno, "removing", path);
+    if (remove(path.c_str()) != 0 && errno != ENOENT) return FromErrno(errno, "removing", path);
     return {};
   }
 

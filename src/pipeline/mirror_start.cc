@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipeline/error_scope.h"
 #include "pipeline/foreign_change.h"
+#include "pipeline/index_folders.h"
 #include "pipeline/mirror.h"
 #include "pipeline/table_memory.h"
 
@@ -253,6 +254,13 @@ Status Mirror::OpenTables(const StartDecision& decision) {
   merge_ = std::make_unique<MergeLoop>(
       *lake_, [this] { return bus::OpenEmbeddedReader(files_, options_.bus); }, *ledger_,
       ledger_cut, board_);
+  RemoveIndexes(files_, options_.state_folder, [this](const TableId& id) {
+    return std::any_of(tables_.chosen.begin(), tables_.chosen.end(),
+                       [&](const ChosenTable& chosen) {
+                         const TableId& own = chosen.mirror.schema.id;
+                         return own.oid == id.oid && own.incarnation <= id.incarnation;
+                       });
+  });
   for (const ChosenTable& chosen : tables_.chosen) {
     const std::string name = chosen.mirror.schema.QualifiedName();
     TableStatus planned;  // so that nobody takes a table for absent before its first words

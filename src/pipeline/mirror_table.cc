@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "iceberg/schema_for.h"
+#include "pipeline/index_folders.h"
 
 namespace sluice::pipeline {
 
@@ -33,10 +34,6 @@ std::string FolderName(const std::string& name) {
     sum = (sum ^ static_cast<unsigned char>(c)) * 16777619U;
   }
   return out == name ? out : fmt::format("{}-{:08x}", out, sum);
-}
-
-std::string IndexFolder(const Lake& lake, const TableId& id) {
-  return fmt::format("{}/index/{}-{}", lake.options.state_folder, id.oid, id.incarnation);
 }
 
 }  // namespace
@@ -109,7 +106,7 @@ Status MirrorTable::LoadFiles() {
 
 Status MirrorTable::OpenIndex() {
   merge::TieredIndexOptions options;
-  options.folder = IndexFolder(lake_, id());
+  options.folder = IndexFolder(lake_.options.state_folder, id());
   options.recent_entries_max = lake_.memory().index_entries();
   SLUICE_LET(merge::OpenedIndex opened, merge::OpenTieredIndex(lake_.files, files_, options));
   index_ = std::move(opened.index);
@@ -184,6 +181,11 @@ Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot, iceberg::Lo
   loaded_ = std::move(loaded);
   position_ = cut;
   rows_ += window_rows_;
+  if (copied_) {
+    RemoveIndexes(lake_.files, lake_.options.state_folder, [this](const TableId& other) {
+      return other.oid != id().oid || other.incarnation >= id().incarnation;
+    });
+  }
   copied_.reset();
   replaces_uuid_.reset();
   changed_ = false;

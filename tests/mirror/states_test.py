@@ -94,3 +94,5 @@ def test_a_live_table_is_copied_again_and_followed(tmp_path: pathlib.Path) -> No
             pg.psql(f"INSERT INTO a VALUES ({7000 + again}, 'after')")
             sluice.caught_up()
             assert_mirrored(pg, sluice, ["public.a", "public.b"])
+            indexes = [path.name for path in (sluice.folder / "state" / "index").iterdir()]
+            assert len(indexes) == 2, f"a copy leaves the older index behind: {indexes}"
