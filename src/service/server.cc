@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <functional>
+#include <semaphore>
 #include <stop_token>
 #include <thread>
 
@@ -20,6 +22,34 @@ namespace {
 
 constexpr char kJsonType[] = "application/json";
 constexpr int kBadOrder = 422;
+// Each server: requests at a time, connections that wait for their turn (then the kernel's own
+// short queue, then the peer), bytes of a request's body. Orders that wait leave room for others.
+constexpr size_t kRequestsMax = 16;
+constexpr int kConnectionsMax = 64;
+constexpr size_t kBodyBytesMax = 64 << 10;
+constexpr int kWaitersMax = 8;
+
+// httplib's own queue takes any number; here whoever accepts waits.
+class BoundedQueue final : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> task) override {
+    places_.acquire();
+    pool_.enqueue([this, task = std::move(task)] {
+      task();
+      places_.release();
+    });
+  }
+  void shutdown() override { pool_.shutdown(); }
+
+ private:
+  std::counting_semaphore<kConnectionsMax> places_{kConnectionsMax};
+  httplib::ThreadPool pool_{kRequestsMax};
+};
+
+void Bound(httplib::Server& server) {
+  server.new_task_queue = [] { return new BoundedQueue; };  // httplib deletes it
+  server.set_payload_max_length(kBodyBytesMax);
+}
 
 void Answer(httplib::Response& response, const Json& json) {
   response.set_content(json.dump() + "\n", kJsonType);
@@ -47,6 +77,8 @@ class HttpServer final : public Server {
   }
 
   Status Listen(const std::string& address, const std::string& control_socket) {
+    Bound(http_);
+    Bound(control_);
     AddReads(http_);
     AddReads(control_);
     AddOrders();
@@ -92,9 +124,7 @@ class HttpServer final : public Server {
       int64_t timeout_us = INT64_MAX;
       const std::string text = request.get_param_value("timeout_us");
       std::from_chars(text.data(), text.data() + text.size(), timeout_us);
-      const bool bus = request.get_param_value("of") == "bus";
-      const auto wait = bus ? &pipeline::Supervisor::WaitForBus : &pipeline::Supervisor::Wait;
-      Answer(response, (supervisor_.*wait)(*lsn, timeout_us, stop_.get_token()));
+      Answer(response, Wait(*lsn, timeout_us, request.get_param_value("of") == "bus"));
     });
     using Order = Status (pipeline::Supervisor::*)(const std::string&);
     const auto order = [this](const char* path, Order method) {
@@ -106,6 +136,17 @@ class HttpServer final : public Server {
     order("/pause", &pipeline::Supervisor::Pause);
     order("/resume", &pipeline::Supervisor::Resume);
     order("/resync", &pipeline::Supervisor::Resync);
+  }
+
+  Status Wait(Lsn lsn, int64_t timeout_us, bool bus) {
+    if (!waiters_.try_acquire()) {
+      return MakeError(ErrorKind::kUnavailable, "{} commands wait already", kWaitersMax)
+          .WithHint("let one of them end; `sluice status` tells the same without waiting");
+    }
+    const auto wait = bus ? &pipeline::Supervisor::WaitForBus : &pipeline::Supervisor::Wait;
+    const Status waited = (supervisor_.*wait)(lsn, timeout_us, stop_.get_token());
+    waiters_.release();
+    return waited;
   }
 
   Status BindControl(const std::string& path) {
@@ -133,6 +174,7 @@ class HttpServer final : public Server {
   pipeline::Supervisor& supervisor_;
   SystemClock clock_;
   std::stop_source stop_;
+  std::counting_semaphore<kWaitersMax> waiters_{kWaitersMax};
   httplib::Server http_;
   httplib::Server control_;
   std::jthread http_thread_;
