@@ -12,8 +12,11 @@
 
 #include "base/error.h"
 #include "postgres/type_mapping.h"
+#include "postgres/values/fault.h"
 
 namespace sluice::postgres {
+
+enum class Form : uint8_t { kBinary, kText };
 
 class ValueDecoder {
  public:
@@ -21,14 +24,28 @@ class ValueDecoder {
   static Result<std::unique_ptr<ValueDecoder>> Make(const std::string& column_name,
                                                     const SourceType& type, const Mapping& mapping,
                                                     arrow::MemoryPool* pool);
-  // One value each. A call that fails adds nothing, and the decoder can go on.
-  virtual Status Binary(std::string_view bytes) = 0;  // the form of the type's send function
-  virtual Status Text(std::string_view text) = 0;     // the form of its output function
-  virtual Status Null() = 0;
+  // One value each. A call that fails adds nothing, and the decoder can go on. A code comes back,
+  // since an Error is handed over in memory, which is a tenth of a copy's decoding; Refuse has its
+  // words, asked right after.
+  virtual Fault TakeBinary(std::string_view bytes) = 0;  // the form of the type's send function
+  virtual Fault TakeText(std::string_view text) = 0;     // the form of its output function
+  virtual Fault TakeNull() = 0;
+  virtual Error Refuse(Fault fault, Form form) const = 0;
+
+  Status Binary(std::string_view bytes) { return Told(TakeBinary(bytes), Form::kBinary); }
+  Status Text(std::string_view text) { return Told(TakeText(text), Form::kText); }
+  Status Null() { return Told(TakeNull(), Form::kBinary); }
   virtual int64_t length() const = 0;
   virtual int64_t bytes() const = 0;  // held, estimated
   // The values so far; the decoder is empty after it.
   virtual Result<std::shared_ptr<arrow::Array>> Finish() = 0;
+
+ private:
+  Status Told(Fault fault, Form form) const {
+    if (fault == Fault::kNone) [[likely]]
+      return {};
+    return Refuse(fault, form);
+  }
 };
 
 }  // namespace sluice::postgres

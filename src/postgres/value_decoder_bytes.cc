@@ -3,7 +3,6 @@
 #include "postgres/values/array.h"
 #include "postgres/values/column_buffer.h"
 #include "postgres/values/to_text.h"
-#include "postgres/values/utf8.h"
 
 namespace sluice::postgres {
 
@@ -14,21 +13,15 @@ class BytesDecoder : public ValueDecoder {
   explicit BytesDecoder(const DecoderSpec& spec)
       : buffer_(spec.lake, spec.pool), refusal_(spec.refusal) {}
 
-  Status Null() override { return Done(buffer_.Null(), Form::kBinary); }
+  Fault TakeNull() override { return buffer_.Null(); }
+  Error Refuse(Fault fault, Form form) const override { return refusal_(fault, form); }
   int64_t length() const override { return buffer_.length(); }
   int64_t bytes() const override { return buffer_.bytes(); }
   Result<std::shared_ptr<arrow::Array>> Finish() override { return buffer_.Finish(); }
 
  protected:
-  Status Done(Fault fault, Form form) const {
-    if (fault == Fault::kNone) [[likely]]
-      return {};
-    return refusal_(fault, form);
-  }
   Fault AppendBytes(std::string_view bytes) { return buffer_.Append(bytes); }
-  Fault AppendText(std::string_view text) {
-    return IsUtf8(text) ? buffer_.Append(text) : Fault::kInvalidUtf8;
-  }
+  Fault AppendText(std::string_view text) { return buffer_.AppendUtf8(text); }
 
  private:
   BytesColumn buffer_;
@@ -40,32 +33,31 @@ class BytesDecoder : public ValueDecoder {
 class PlainStringDecoder final : public BytesDecoder {
  public:
   using BytesDecoder::BytesDecoder;
-  Status Binary(std::string_view bytes) override { return Done(AppendText(bytes), Form::kBinary); }
-  Status Text(std::string_view text) override { return Done(AppendText(text), Form::kText); }
+  Fault TakeBinary(std::string_view bytes) override { return AppendText(bytes); }
+  Fault TakeText(std::string_view text) override { return AppendText(text); }
 };
 
 // Text of a type without one of ours in binary form.
 class TextOnlyDecoder final : public BytesDecoder {
  public:
   using BytesDecoder::BytesDecoder;
-  Status Binary(std::string_view) override { return Done(Fault::kMalformed, Form::kBinary); }
-  Status Text(std::string_view text) override { return Done(AppendText(text), Form::kText); }
+  Fault TakeBinary(std::string_view) override { return Fault::kMalformed; }
+  Fault TakeText(std::string_view text) override { return AppendText(text); }
 };
 
 class PrintedDecoder final : public BytesDecoder {
  public:
   PrintedDecoder(const DecoderSpec& spec, ToText to_text) : BytesDecoder(spec), to_text_(to_text) {}
-  Status Binary(std::string_view bytes) override {
+  Fault TakeBinary(std::string_view bytes) override {
     text_.clear();
-    Fault fault = to_text_(bytes, text_);
-    if (fault == Fault::kNone) fault = AppendText(text_);
-    return Done(fault, Form::kBinary);
+    const Fault fault = to_text_(bytes, text_);
+    return fault == Fault::kNone ? AppendText(text_) : fault;
   }
-  Status Text(std::string_view text) override {
-    if (to_text_ != CharByteToText) return Done(AppendText(text), Form::kText);
+  Fault TakeText(std::string_view text) override {
+    if (to_text_ != CharByteToText) return AppendText(text);
     // Postgres 16 and later print four characters, "\200", for such a byte; earlier ones print it.
-    if (text.size() == 1) return Binary(text);
-    return Done(AppendText(text), Form::kText);
+    if (text.size() == 1) return TakeBinary(text);
+    return AppendText(text);
   }
 
  private:
@@ -79,13 +71,12 @@ class ArrayTextDecoder final : public BytesDecoder {
       : BytesDecoder(spec),
         element_(element),
         delimiter_(ElementOf(spec.source).element_delimiter) {}
-  Status Binary(std::string_view bytes) override {
+  Fault TakeBinary(std::string_view bytes) override {
     text_.clear();
-    Fault fault = ArrayToText(bytes, element_, delimiter_, text_);
-    if (fault == Fault::kNone) fault = AppendText(text_);
-    return Done(fault, Form::kBinary);
+    const Fault fault = ArrayToText(bytes, element_, delimiter_, text_);
+    return fault == Fault::kNone ? AppendText(text_) : fault;
   }
-  Status Text(std::string_view text) override { return Done(AppendText(text), Form::kText); }
+  Fault TakeText(std::string_view text) override { return AppendText(text); }
 
  private:
   ToText element_;
@@ -96,12 +87,11 @@ class ArrayTextDecoder final : public BytesDecoder {
 class ByteaDecoder final : public BytesDecoder {
  public:
   using BytesDecoder::BytesDecoder;
-  Status Binary(std::string_view bytes) override { return Done(AppendBytes(bytes), Form::kBinary); }
-  Status Text(std::string_view text) override {
+  Fault TakeBinary(std::string_view bytes) override { return AppendBytes(bytes); }
+  Fault TakeText(std::string_view text) override {
     raw_.clear();
-    Fault fault = ByteaFromText(text, raw_);
-    if (fault == Fault::kNone) fault = AppendBytes(raw_);
-    return Done(fault, Form::kText);
+    const Fault fault = ByteaFromText(text, raw_);
+    return fault == Fault::kNone ? AppendBytes(raw_) : fault;
   }
 
  private:
@@ -112,8 +102,8 @@ class ByteaDecoder final : public BytesDecoder {
 class RawTextDecoder final : public BytesDecoder {
  public:
   using BytesDecoder::BytesDecoder;
-  Status Binary(std::string_view bytes) override { return Done(AppendBytes(bytes), Form::kBinary); }
-  Status Text(std::string_view text) override { return Done(AppendBytes(text), Form::kText); }
+  Fault TakeBinary(std::string_view bytes) override { return AppendBytes(bytes); }
+  Fault TakeText(std::string_view text) override { return AppendBytes(text); }
 };
 
 }  // namespace

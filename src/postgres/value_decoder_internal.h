@@ -10,8 +10,6 @@
 
 namespace sluice::postgres {
 
-enum class Form : uint8_t { kBinary, kText };
-
 // Knows the column, so that parsers need not.
 class Refusal {
  public:

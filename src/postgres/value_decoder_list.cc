@@ -27,20 +27,23 @@ class ListDecoder final : public ValueDecoder {
         validity_(spec.pool),
         pool_(spec.pool) {}
 
-  Status Binary(std::string_view bytes) override {
-    return Take(BinaryArrayReader(bytes), Form::kBinary,
-                [this](std::string_view value) { return element_->Binary(value); });
+  Fault TakeBinary(std::string_view bytes) override {
+    return Take(BinaryArrayReader(bytes),
+                [this](std::string_view value) { return element_->TakeBinary(value); });
   }
-  Status Text(std::string_view text) override {
-    return Take(TextArrayReader(text, delimiter_), Form::kText,
-                [this](std::string_view value) { return element_->Text(value); });
+  Fault TakeText(std::string_view text) override {
+    return Take(TextArrayReader(text, delimiter_),
+                [this](std::string_view value) { return element_->TakeText(value); });
   }
-  Status Null() override {
+  Fault TakeNull() override {
+    element_refused_ = false;
     Fault fault = offsets_.Reserve(kept_);
     if (fault == Fault::kNone) fault = validity_.Null();
-    if (fault != Fault::kNone) return refusal_(fault, Form::kBinary);
-    offsets_.UnsafeStart(kept_);
-    return {};
+    if (fault == Fault::kNone) offsets_.UnsafeStart(kept_);
+    return fault;
+  }
+  Error Refuse(Fault fault, Form form) const override {
+    return element_refused_ ? element_->Refuse(fault, form) : refusal_(fault, form);
   }
   int64_t length() const override { return validity_.length(); }
   int64_t bytes() const override { return element_->bytes() + offsets_.bytes(); }
@@ -63,34 +66,33 @@ class ListDecoder final : public ValueDecoder {
   };
 
   template <typename Reader, typename Append>
-  Status Take(Reader reader, Form form, const Append& append) {
+  Fault Take(Reader reader, const Append& append) {
+    element_refused_ = false;
     const int64_t before = element_->length();
-    auto taken = TakeElements(reader, form, append);
-    if (!taken) {
+    const Fault fault = TakeElements(reader, append);
+    if (fault != Fault::kNone) {
       if (element_->length() > before) leftovers_.push_back({before, element_->length()});
-      return taken;
+      return fault;
     }
     offsets_.UnsafeStart(kept_);
     kept_ += element_->length() - before;
-    return {};
+    return Fault::kNone;
   }
 
   template <typename Reader, typename Append>
-  Status TakeElements(Reader& reader, Form form, const Append& append) {
+  Fault TakeElements(Reader& reader, const Append& append) {
     Fault fault = reader.Open();
     if (fault == Fault::kNone) fault = offsets_.Reserve(kept_);
-    if (fault != Fault::kNone) return refusal_(fault, form);
+    if (fault != Fault::kNone) return fault;
     std::optional<std::string_view> value;
     while (reader.Next(value)) {
-      SLUICE_TRY(value ? append(*value) : element_->Null());
+      fault = value ? append(*value) : element_->TakeNull();
+      element_refused_ = fault != Fault::kNone;
+      if (element_refused_) return fault;
     }
-    fault = reader.fault();
-    if (fault == Fault::kNone && element_->length() > std::numeric_limits<int32_t>::max()) {
-      fault = Fault::kTooLarge;
-    }
-    if (fault == Fault::kNone) fault = validity_.Valid();
-    if (fault != Fault::kNone) return refusal_(fault, form);
-    return {};
+    if (reader.fault() != Fault::kNone) return reader.fault();
+    if (element_->length() > std::numeric_limits<int32_t>::max()) return Fault::kTooLarge;
+    return validity_.Valid();
   }
 
   Result<std::shared_ptr<arrow::Array>> FinishElements() {
@@ -110,6 +112,7 @@ class ListDecoder final : public ValueDecoder {
   std::shared_ptr<arrow::DataType> type_;
   Refusal refusal_;
   std::unique_ptr<ValueDecoder> element_;
+  bool element_refused_ = false;  // the last fault was an element's
   char delimiter_;
   Offsets offsets_;
   Validity validity_;

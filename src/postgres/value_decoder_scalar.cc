@@ -25,28 +25,20 @@ class ScalarDecoder final : public ValueDecoder {
   ScalarDecoder(const DecoderSpec& spec, Codec codec)
       : codec_(codec), buffer_(spec.lake, spec.pool), refusal_(spec.refusal) {}
 
-  Status Binary(std::string_view bytes) override {
+  Fault TakeBinary(std::string_view bytes) override {
     typename Codec::Value value{};
-    Fault fault = codec_.Binary(bytes, value);
-    if (fault == Fault::kNone) [[likely]] {
-      fault = buffer_.Append(value);
-    }
-    if (fault == Fault::kNone) [[likely]]
-      return {};
-    return refusal_(fault, Form::kBinary);
+    const Fault fault = codec_.Binary(bytes, value);
+    if (fault != Fault::kNone) [[unlikely]]
+      return fault;
+    return buffer_.Append(value);
   }
-  Status Text(std::string_view text) override {
+  Fault TakeText(std::string_view text) override {
     typename Codec::Value value{};
-    Fault fault = codec_.Text(text, value);
-    if (fault == Fault::kNone) fault = buffer_.Append(value);
-    if (fault == Fault::kNone) return {};
-    return refusal_(fault, Form::kText);
+    const Fault fault = codec_.Text(text, value);
+    return fault == Fault::kNone ? buffer_.Append(value) : fault;
   }
-  Status Null() override {
-    const Fault fault = buffer_.Null();
-    if (fault == Fault::kNone) return {};
-    return refusal_(fault, Form::kBinary);
-  }
+  Fault TakeNull() override { return buffer_.Null(); }
+  Error Refuse(Fault fault, Form form) const override { return refusal_(fault, form); }
   int64_t length() const override { return buffer_.length(); }
   int64_t bytes() const override { return buffer_.bytes(); }
   Result<std::shared_ptr<arrow::Array>> Finish() override { return buffer_.Finish(); }

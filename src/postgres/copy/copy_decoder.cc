@@ -41,6 +41,7 @@ class BinaryCopyDecoder final : public CopyDecoder {
 
   void AddColumn(std::unique_ptr<ValueDecoder> decoder, bool binary) {
     columns_.push_back({std::move(decoder), binary});
+    fields_.emplace_back();
   }
 
   Status Feed(std::string_view bytes) override {
@@ -79,6 +80,10 @@ class BinaryCopyDecoder final : public CopyDecoder {
     std::unique_ptr<ValueDecoder> decoder;
     bool binary;
   };
+  struct Field {
+    const char* at = nullptr;
+    int32_t size = kNull;
+  };
 
   // How many bytes were whole parts of the stream.
   Result<size_t> Consume(std::string_view bytes) {
@@ -90,9 +95,9 @@ class BinaryCopyDecoder final : public CopyDecoder {
     }
     while (state_ == State::kRows) {
       const std::string_view rest = bytes.substr(used);
-      SLUICE_LET(const size_t size, RowSize(rest));
+      SLUICE_LET(const size_t size, FindFields(rest));
       if (size == 0) return used;
-      if (state_ == State::kRows) SLUICE_TRY(ReadRow(rest.data()));
+      if (state_ == State::kRows) SLUICE_TRY(TakeFields());
       used += size;
     }
     if (used != bytes.size()) return NoStream("bytes follow its end");
@@ -114,53 +119,59 @@ class BinaryCopyDecoder final : public CopyDecoder {
     return bytes.size() < size ? size_t{0} : size;
   }
 
-  // The row's (or the trailer's) bytes, 0 while they are not all here. Nothing of a row is decoded
-  // before it is whole, so that no column ever runs ahead of another.
-  Result<size_t> RowSize(std::string_view bytes) {
+  // The size of the row (or the trailer), 0 while not all of it is here. Nothing of a row is
+  // decoded before it is whole, so that no column ever runs ahead of another; and finding a field
+  // waits for the size of the one before it, which decoding should not do too.
+  Result<size_t> FindFields(std::string_view bytes) {
     if (bytes.size() < sizeof(int16_t)) return size_t{0};
-    const auto fields = LoadBig<int16_t>(bytes.data());
-    if (fields == kTrailer) {
+    const auto count = LoadBig<int16_t>(bytes.data());
+    if (count == kTrailer) {
       state_ = State::kEnded;
       return sizeof(int16_t);
     }
-    if (fields != static_cast<int>(columns_.size())) {
+    if (count != static_cast<int>(columns_.size())) {
       return MakeError(ErrorKind::kCorrupt, "COPY stream: a row of {} fields where {} are expected",
-                       fields, columns_.size());
+                       count, columns_.size());
     }
-    size_t at = sizeof(int16_t);
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      if (bytes.size() - at < sizeof(int32_t)) return size_t{0};
-      const auto size = LoadBig<int32_t>(bytes.data() + at);
+    const char* at = bytes.data() + sizeof(int16_t);
+    const char* const end = bytes.data() + bytes.size();
+    for (Field& field : fields_) {
+      if (end - at < static_cast<ptrdiff_t>(sizeof(int32_t))) return size_t{0};
+      field.size = LoadBig<int32_t>(at);
       at += sizeof(int32_t);
-      if (size == kNull) continue;
-      if (size < 0) return NoStream("a field has a negative size");
-      if (bytes.size() - at < static_cast<size_t>(size)) return size_t{0};
-      at += static_cast<size_t>(size);
-    }
-    return at;
-  }
-
-  // A row that RowSize has found whole.
-  Status ReadRow(const char* at) {
-    at += sizeof(int16_t);
-    for (const Target& column : columns_) {
-      const auto size = LoadBig<int32_t>(at);
-      at += sizeof(int32_t);
-      if (size == kNull) {
-        SLUICE_TRY(column.decoder->Null());
+      field.at = at;
+      if (field.size < 0) {
+        if (field.size != kNull) return NoStream("a field has a negative size");
         continue;
       }
-      const std::string_view value(at, static_cast<size_t>(size));
-      at += size;
-      SLUICE_TRY(column.binary ? column.decoder->Binary(value) : column.decoder->Text(value));
+      if (end - at < field.size) return size_t{0};
+      at += field.size;
+    }
+    return static_cast<size_t>(at - bytes.data());
+  }
+
+  Status TakeFields() {
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      const Target& column = columns_[i];
+      const Fault fault = Take(column, fields_[i]);
+      if (fault != Fault::kNone) [[unlikely]] {
+        return column.decoder->Refuse(fault, column.binary ? Form::kBinary : Form::kText);
+      }
     }
     ++rows_;
     return {};
   }
 
+  static Fault Take(const Target& column, const Field& field) {
+    if (field.size == kNull) return column.decoder->TakeNull();
+    const std::string_view value(field.at, static_cast<size_t>(field.size));
+    return column.binary ? column.decoder->TakeBinary(value) : column.decoder->TakeText(value);
+  }
+
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<Target> columns_;
-  std::string pending_;  // the start of a part that is not whole yet
+  std::vector<Field> fields_;  // of the row at hand
+  std::string pending_;        // the start of a part that is not whole yet
   State state_ = State::kHeader;
   int64_t rows_ = 0;
 };

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "change/arrow_status.h"
 #include "postgres/values/fault.h"
+#include "postgres/values/utf8.h"
 
 namespace sluice::postgres {
 
@@ -75,7 +76,8 @@ class FixedColumn {
   int64_t length() const { return validity_.length(); }
   int64_t bytes() const { return values_.length() * static_cast<int64_t>(sizeof(T)); }
   Fault Append(const T& value) {
-    if (values_.length() == values_.capacity() && !Grow()) return Fault::kMemory;
+    if (values_.length() == values_.capacity() && !Grow()) [[unlikely]]
+      return Fault::kMemory;
     if (const Fault fault = validity_.Valid(); fault != Fault::kNone) return fault;
     values_.UnsafeAppend(value);
     return Fault::kNone;
@@ -178,6 +180,20 @@ class BytesColumn {
     if (const Fault fault = validity_.Valid(); fault != Fault::kNone) return fault;
     offsets_.UnsafeStart(data_.length());
     data_.UnsafeAppend(value);
+    return Fault::kNone;
+  }
+  // Checks while it copies.
+  Fault AppendUtf8(std::string_view value) {
+    const auto size = static_cast<int64_t>(value.size());
+    if (!HasRoom(size)) [[unlikely]] {
+      if (const Fault fault = Prepare(size); fault != Fault::kNone) return fault;
+    }
+    auto* to = reinterpret_cast<char*>(data_.mutable_data()) + data_.length();
+    if (!CopyAscii(value, to) && !IsUtf8(value)) [[unlikely]]
+      return Fault::kInvalidUtf8;
+    if (const Fault fault = validity_.Valid(); fault != Fault::kNone) return fault;
+    offsets_.UnsafeStart(data_.length());
+    data_.UnsafeAdvance(size);
     return Fault::kNone;
   }
   Fault Null() {

@@ -79,14 +79,30 @@ bool CutDigits(uint64_t& value, int digits) {
   return exact;
 }
 
+constexpr uint64_t kLanes = 0x0001000100010001;  // a one in each group of a word
+
+// The last `count` groups before `end` as one number. The word that ends there is loaded whole (the
+// header stands before the groups), what is no group shifted out.
+bool LoadGroups(const char* end, int count, uint64_t& out) {
+  out = 0;
+  if (count == 0) return true;
+  uint64_t word = 0;
+  std::memcpy(&word, end - sizeof(word), sizeof(word));
+  word >>= 16 * (kSmallGroups - count);  // memory order: the first group is lowest
+  word = __builtin_bswap64(word) >> (16 * (kSmallGroups - count));
+  // The top bit of a lane comes up where a group is 10,000 or more.
+  const uint64_t above = word | (word + (0x8000 - kGroupLimit) * kLanes);
+  if ((above & 0x8000 * kLanes) != 0) return false;
+  const uint64_t high = (word >> 48) * kGroupLimit + ((word >> 32) & 0xFFFF);
+  const uint64_t low = ((word >> 16) & 0xFFFF) * kGroupLimit + (word & 0xFFFF);
+  out = high * (kGroupLimit * kGroupLimit) + low;
+  return true;
+}
+
 // Few groups, of which at most a part of the last is behind the scale: almost every value.
-Fault Small(const char* digits, int count, int exponent, Uint128& out) {
+Fault Small(const char* end, int count, int exponent, Uint128& out) {
   uint64_t value = 0;
-  for (int i = 0; i < count; ++i) {
-    const uint32_t group = Group(digits, i);
-    if (group >= kGroupLimit) return Fault::kMalformed;
-    value = value * kGroupLimit + group;
-  }
+  if (!LoadGroups(end, count, value)) return Fault::kMalformed;
   if (exponent < 0) {
     if (!CutDigits(value, -exponent)) return Fault::kPrecision;
     out = value;
@@ -146,7 +162,7 @@ Fault DecimalReader::Binary(std::string_view bytes, Int128& out) const {
   Uint128 magnitude = 0;
   const bool small = header.count <= kSmallGroups && exponent > -kGroupDigits &&
                      exponent <= kPowersMax - kGroupDigits * kSmallGroups;
-  const Fault fault = small ? Small(digits, header.count, exponent, magnitude)
+  const Fault fault = small ? Small(bytes.data() + bytes.size(), header.count, exponent, magnitude)
                             : Large(digits, header.count, exponent, magnitude);
   if (fault != Fault::kNone) return fault;
   return Sign(magnitude, header.sign == kNegative, out);

@@ -4,7 +4,7 @@
 
 namespace sluice::postgres {
 
-bool IsUtf8Checked(std::string_view bytes) {
+bool IsUtf8(std::string_view bytes) {
   static const bool ready = [] {
     arrow::util::InitializeUTF8();
     return true;
