@@ -6,9 +6,11 @@
 #include <arrow/util/byte_size.h>
 #include <parquet/column_writer.h>
 #include <parquet/file_writer.h>
+#include <parquet/page_index.h>
 
 #include <algorithm>
 
+#include "parquet/column_pages.h"
 #include "parquet/dictionary_choice.h"
 #include "parquet/footer_statistics.h"
 #include "parquet/leaf_levels.h"
@@ -21,19 +23,12 @@ namespace sluice::parquet {
 
 namespace {
 
-// Rows go to Parquet in pieces: it looks at a page's size only every 1,024 rows, and at ours only
-// we do. Small enough that nobody who feeds us from a socket waits, and that wide rows cannot fill
-// the memory.
+// Rows become pages in pieces: a page ends between two of them. Small enough that nobody who feeds
+// us from a socket waits, and that wide rows make no huge pages.
 constexpr int64_t kPieceRowsMax = 8192;
-constexpr int64_t kPieceBytesMax = 4 << 20;
+constexpr int64_t kPieceBytesMax = 2 << 20;
 constexpr int64_t kRowGroupRowsMax = 1 << 20;
-
-// Encoded so far, before compression.
-int64_t EncodedBytes(const ::parquet::RowGroupWriter& group) {
-  const auto open = group.estimated_buffered_stats();
-  return group.total_bytes_written() + group.total_compressed_bytes() + open.def_level_bytes +
-         open.rep_level_bytes + open.value_bytes + open.dict_bytes;
-}
+constexpr std::string_view kMagic = "PAR1";
 
 class Writer final : public DataFileWriter {
  public:
@@ -43,10 +38,11 @@ class Writer final : public DataFileWriter {
         schema_(std::move(schema)),
         parquet_schema_(std::move(parquet_schema)),
         sink_(std::move(sink)),
+        pool_(options.pool != nullptr ? options.pool : arrow::default_memory_pool()),
         options_(options),
-        context_(options.pool != nullptr ? options.pool : arrow::default_memory_pool(),
-                 arrow_properties_.get()),
+        compressor_(options.zstd_level, pool_),
         counts_(parquet_schema_.leaves.size()) {
+    descriptor_.Init(parquet_schema_.root);
     levels_.reserve(parquet_schema_.leaves.size());
     for (const Leaf& leaf : parquet_schema_.leaves) levels_.emplace_back(leaf);
   }
@@ -67,26 +63,32 @@ class Writer final : public DataFileWriter {
   Status CheckShape(const arrow::RecordBatch& rows);
   Status WritePiece(const arrow::RecordBatch& rows);
   Status SetLevels(const arrow::RecordBatch& rows);
-  Status OpenFile();
-  Status WriteColumn(size_t i);
-  void CloseGroup();
+  void OpenColumns();
+  void OpenFile();
+  void WriteColumn(size_t i, int64_t rows);
+  void EndGroup();
+  void WriteGroup();
+  int64_t Sum(int64_t (ColumnPages::*bytes)() const) const;
   Result<DataFile> Close();
   void Abandon();
 
   store::Location at_;
   std::shared_ptr<arrow::Schema> schema_;
   ParquetSchema parquet_schema_;
+  ::parquet::SchemaDescriptor descriptor_;
   std::shared_ptr<arrow::io::OutputStream> sink_;
+  arrow::MemoryPool* pool_;
   WriterOptions options_;
-  std::shared_ptr<::parquet::ArrowWriterProperties> arrow_properties_ =
-      ::parquet::default_arrow_writer_properties();
-  ::parquet::ArrowWriteContext context_;
+  PageCompressor compressor_;
   std::vector<LeafLevels> levels_;
+  std::vector<std::unique_ptr<ColumnPages>> columns_;  // from the first rows on
   std::vector<ColumnCounts> counts_;
-  std::unique_ptr<::parquet::ParquetFileWriter> file_;  // from the first rows on
-  ::parquet::RowGroupWriter* group_ = nullptr;          // of file_; null: none open
+  // From the first row group's end on: only then is known which columns are compressed.
+  std::shared_ptr<::parquet::WriterProperties> properties_;
+  std::unique_ptr<::parquet::FileMetaDataBuilder> metadata_;
+  std::unique_ptr<::parquet::PageIndexBuilder> index_;
+  int16_t groups_ = 0;
   int64_t group_rows_ = 0;
-  int64_t group_encoded_ = 0;
   int64_t rows_ = 0;
   bool failed_ = false;
   bool finished_ = false;
@@ -123,16 +125,15 @@ Status Writer::CheckShape(const arrow::RecordBatch& rows) {
 Status Writer::WritePiece(const arrow::RecordBatch& rows) {
   SLUICE_TRY(SetLevels(rows), "writing {}", at_);  // nothing of the piece is written on an error
   const Status written = GuardParquet(ErrorKind::kInternal, [&]() -> Status {
-    if (file_ == nullptr) SLUICE_TRY(OpenFile());
-    if (group_ == nullptr) {
-      group_ = file_->AppendBufferedRowGroup();
+    if (columns_.empty()) OpenColumns();
+    if (group_rows_ == 0) {
       for (ColumnCounts& column : counts_) column.ordered.push_back(0);
     }
-    for (size_t i = 0; i < levels_.size(); ++i) SLUICE_TRY(WriteColumn(i));
+    for (size_t i = 0; i < levels_.size(); ++i) WriteColumn(i, rows.num_rows());
     group_rows_ += rows.num_rows();
     rows_ += rows.num_rows();
-    group_encoded_ = EncodedBytes(*group_);
-    if (group_encoded_ >= options_.row_group_bytes || group_rows_ >= kRowGroupRowsMax) CloseGroup();
+    const int64_t encoded = Sum(&ColumnPages::encoded_bytes);
+    if (encoded >= options_.row_group_bytes || group_rows_ >= kRowGroupRowsMax) EndGroup();
     return {};
   });
   failed_ = !written;
@@ -148,58 +149,77 @@ Status Writer::SetLevels(const arrow::RecordBatch& rows) {
 }
 
 // Which columns get a dictionary is decided by the first piece and holds for the file.
-Status Writer::OpenFile() {
-  const auto properties = BaseWriterProperties(options_.pool, options_.zstd_level);
+void Writer::OpenColumns() {
   for (size_t i = 0; i < levels_.size(); ++i) {
-    if (levels_[i].values() == nullptr || !WorthDictionary(*levels_[i].values())) continue;
-    const ::parquet::schema::Node* leaf = parquet_schema_.root->field(static_cast<int>(i)).get();
-    while (leaf->is_group()) {
-      leaf = static_cast<const ::parquet::schema::GroupNode*>(leaf)->field(0).get();
-    }
-    properties->enable_dictionary(leaf->path());
+    columns_.push_back(std::make_unique<ColumnPages>(
+        parquet_schema_.leaves[i], *descriptor_.Column(static_cast<int>(i)),
+        WorthDictionary(*levels_[i].values()), compressor_));
   }
-  file_ = ::parquet::ParquetFileWriter::Open(sink_, parquet_schema_.root, properties->build());
-  return {};
 }
 
-Status Writer::WriteColumn(size_t i) {
-  const Leaf& leaf = parquet_schema_.leaves[i];
-  const LeafLevels& levels = levels_[i];
-  const arrow::Array& values = *levels.values();
-  const arrow::Status written =
-      group_->column(static_cast<int>(i))
-          ->WriteArrow(levels.definition(), levels.repetition(), levels.count(), values, &context_,
-                       leaf.nullable.back());
-  SLUICE_TRY(CheckParquet(written, ErrorKind::kInternal));
-  if (leaf.in_list()) return {};  // Iceberg keeps no statistics there
+void Writer::WriteColumn(size_t i, int64_t rows) {
+  columns_[i]->Put(levels_[i], rows);
+  if (parquet_schema_.leaves[i].in_list()) return;  // Iceberg keeps no statistics there
+  const arrow::Array& values = *levels_[i].values();
   ColumnCounts& counts = counts_[i];
   const int64_t nans = CountNan(values);
   counts.nulls += values.null_count();
   counts.nans += nans;
   counts.ordered.back() += values.length() - values.null_count() - nans;
-  return {};
 }
 
-void Writer::CloseGroup() {
-  group_->Close();
-  group_ = nullptr;
+void Writer::EndGroup() {
+  for (const auto& column : columns_) column->EndPage();
+  if (metadata_ == nullptr) OpenFile();
+  WriteGroup();
   group_rows_ = 0;
-  group_encoded_ = 0;
 }
 
-int64_t Writer::buffered_bytes() const {
-  if (group_ == nullptr) return 0;
-  return group_encoded_ - group_->total_bytes_written() + group_->total_compressed_bytes_written();
+void Writer::OpenFile() {
+  const auto properties = BaseWriterProperties(options_.pool, options_.zstd_level);
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i]->compressed()) continue;
+    properties->compression(descriptor_.Column(static_cast<int>(i))->path(),
+                            ::parquet::Compression::UNCOMPRESSED);
+  }
+  properties_ = properties->build();
+  metadata_ = ::parquet::FileMetaDataBuilder::Make(&descriptor_, properties_);
+  index_ = ::parquet::PageIndexBuilder::Make(&descriptor_);
+  PARQUET_THROW_NOT_OK(sink_->Write(kMagic));
 }
+
+void Writer::WriteGroup() {
+  ::parquet::RowGroupMetaDataBuilder* group = metadata_->AppendRowGroup();
+  group->set_num_rows(group_rows_);
+  index_->AppendRowGroup();
+  int64_t bytes = 0;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const auto column = static_cast<int16_t>(i);
+    ::parquet::ColumnChunkMetaDataBuilder* chunk = group->NextColumnChunk();
+    const auto pages = ::parquet::PageWriter::Open(
+        sink_, properties_->compression(chunk->descr()->path()), chunk, groups_, column, pool_,
+        /*buffered_row_group=*/false, nullptr, nullptr, /*page_write_checksum_enabled=*/false,
+        index_->GetColumnIndexBuilder(column), index_->GetOffsetIndexBuilder(column));
+    bytes += columns_[i]->WriteChunk(*pages, *chunk);
+  }
+  group->Finish(bytes, groups_++);
+}
+
+int64_t Writer::Sum(int64_t (ColumnPages::*bytes)() const) const {
+  int64_t sum = 0;
+  for (const auto& column : columns_) sum += (*column.*bytes)();
+  return sum;
+}
+
+int64_t Writer::buffered_bytes() const { return Sum(&ColumnPages::held_bytes); }
 
 int64_t Writer::estimated_bytes() const {
   const int64_t written = finished_ || failed_ ? 0 : sink_->Tell().ValueOr(0);
-  if (group_ == nullptr) return written;
+  const int64_t ended = Sum(&ColumnPages::ended_bytes);
+  const int64_t packed = Sum(&ColumnPages::packed_bytes);
   // What is not compressed yet will shrink as what is did.
-  const int64_t before = group_->total_bytes_written();
-  const int64_t after = group_->total_compressed_bytes_written();
-  const int64_t open = group_encoded_ - before;
-  return written + after + (before > 0 ? open * after / before : open / 2);
+  const int64_t open = Sum(&ColumnPages::encoded_bytes) - ended;
+  return written + packed + (ended > 0 ? open * packed / ended : open / 2);
 }
 
 Result<DataFile> Writer::Finish() {
@@ -214,26 +234,26 @@ Result<DataFile> Writer::Finish() {
 }
 
 Result<DataFile> Writer::Close() {
-  if (file_ == nullptr) SLUICE_TRY(OpenFile());
-  file_->Close();
-  group_ = nullptr;
+  if (group_rows_ > 0) EndGroup();
+  if (metadata_ == nullptr) OpenFile();
+  index_->Finish();
+  const auto places = index_->WriteTo(sink_.get());
+  metadata_->SetIndexLocations(::parquet::IndexKind::kColumnIndex, places.column_index_locations);
+  metadata_->SetIndexLocations(::parquet::IndexKind::kOffsetIndex, places.offset_index_locations);
+  const auto footer = metadata_->Finish();
+  ::parquet::WriteFileMetaData(*footer, sink_.get());
   DataFile file;
   file.location = at_;
   file.record_count = rows_;
   SLUICE_LET(const int64_t size, ToResult(sink_->Tell()));
   SLUICE_TRY(CheckParquet(sink_->Close(), ErrorKind::kInternal));
   file.size_bytes = static_cast<uint64_t>(size);
-  const auto footer = file_->metadata();
   file.columns = StatisticsFromFooter(*footer, parquet_schema_.leaves, counts_);
   file.split_offsets = SplitOffsets(*footer);
   return file;
 }
 
-// Parquet's destructor would write on; the sink is closed to it first.
-void Writer::Abandon() {
-  group_ = nullptr;
-  (void)sink_->Abort();
-}
+void Writer::Abandon() { (void)sink_->Abort(); }
 
 }  // namespace
 

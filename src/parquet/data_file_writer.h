@@ -1,5 +1,6 @@
-// Rows to one Parquet file, straight from Arrow columns: field ids, statistics, page index, zstd;
-// data page V1 and PLAIN or dictionary encodings only, as every Iceberg reader takes them.
+// Rows to one Parquet file, straight from Arrow columns: field ids, statistics, page index, zstd
+// where it makes a column smaller; data page V1 and PLAIN or dictionary encodings only, as every
+// Iceberg reader takes them.
 #pragma once
 
 #include <arrow/type_fwd.h>

@@ -24,19 +24,10 @@ Status LeafLevels::SetFlat(const std::shared_ptr<arrow::Array>& column) {
   values_ = column;
   count_ = column->length();
   const int64_t nulls = column->null_count();
-  if (!leaf_.nullable[0]) {
-    if (nulls != 0) return ForbiddenNull(leaf_);
-    return {};
-  }
+  if (nulls != 0 && !leaf_.nullable[0]) return ForbiddenNull(leaf_);
+  all_defined_ = nulls == 0;
+  if (all_defined_) return {};
   const auto rows = static_cast<size_t>(count_);
-  if (nulls == 0) {
-    // The usual case of a nullable column: ones, made once.
-    if (!all_defined_) definition_.clear();
-    if (definition_.size() < rows) definition_.resize(rows, 1);
-    all_defined_ = true;
-    return {};
-  }
-  all_defined_ = false;
   definition_.resize(rows);
   const uint8_t* bits = column->null_bitmap_data();
   const int64_t offset = column->offset();
@@ -48,6 +39,7 @@ Status LeafLevels::SetFlat(const std::shared_ptr<arrow::Array>& column) {
 }
 
 Status LeafLevels::SetList(const std::shared_ptr<arrow::Array>& column) {
+  all_defined_ = false;
   definition_.clear();
   repetition_.clear();
   ranges_.clear();

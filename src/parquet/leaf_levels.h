@@ -1,5 +1,5 @@
-// Definition and repetition levels of one column of a batch, and its leaf values, as Parquet's
-// column writers take them. One object a column, so that its buffers are reused.
+// Definition and repetition levels of one column of a batch, and its leaf values. One object a
+// column, so that its buffers are reused.
 #pragma once
 
 #include <arrow/array/array_nested.h>
@@ -23,8 +23,10 @@ class LeafLevels {
   // next call.
   Status Set(const std::shared_ptr<arrow::Array>& column);
 
-  const int16_t* definition() const { return definition_.empty() ? nullptr : definition_.data(); }
-  const int16_t* repetition() const { return repetition_.empty() ? nullptr : repetition_.data(); }
+  const int16_t* definition() const { return definition_.data(); }
+  const int16_t* repetition() const { return repetition_.data(); }
+  // Every value is there, so that the definition levels are left out. Never of a list.
+  bool all_defined() const { return all_defined_; }
   int64_t count() const { return count_; }
   const std::shared_ptr<arrow::Array>& values() const { return values_; }
 
@@ -48,7 +50,7 @@ class LeafLevels {
   const Leaf& leaf_;
   std::vector<int16_t> definition_;
   std::vector<int16_t> repetition_;
-  bool all_defined_ = false;                         // definition_ holds ones only
+  bool all_defined_ = false;                         // definition_ is not set
   std::vector<std::pair<int64_t, int64_t>> ranges_;  // of the leaf values, [begin, end)
   bool forbidden_null_ = false;
   int64_t count_ = 0;
