@@ -8,6 +8,7 @@
 #include "iceberg/mirror_commit.h"
 #include "parquet/data_file_reader.h"
 #include "parquet/position_delete_file.h"
+#include "simulate/rules.h"
 
 namespace sluice::simulate {
 
@@ -60,6 +61,15 @@ std::vector<std::string> Lines(const Rows& rows) {
 }
 
 Status LakeChecker::Check() {
+  Status checked = CheckAll();
+  // What cannot even be read.
+  if (!checked && checked.error().kind() != ErrorKind::kInternal) {
+    return rule::Broken(rule::kFiles, "{}", checked.error().message());
+  }
+  return checked;
+}
+
+Status LakeChecker::CheckAll() {
   for (size_t table = 0; table < database_.tables().size(); ++table) {
     const postgres::SourceTable& source = database_.tables()[table].source;
     SLUICE_TRY(CheckTable(table, {source.schema_name, source.name}));
@@ -77,9 +87,9 @@ Status LakeChecker::CheckTable(size_t table, const iceberg::TableIdentifier& nam
       SLUICE_LET(const Lsn cut, ParseLsn(CutOf(snapshot)), "checking {}", name.ToString());
       const auto want = Lines(*database_.At(cut)[table]);
       if (content.lines != want) {
-        return MakeError(ErrorKind::kInternal, "{} at snapshot {} is not the source at {}: {}",
-                         name.ToString(), snapshot.id, ToString(cut),
-                         Difference(content.lines, want));
+        return rule::Broken(rule::kContent, "{} at snapshot {} is not the source at {}: {}",
+                            name.ToString(), snapshot.id, ToString(cut),
+                            Difference(content.lines, want));
       }
       contents_[snapshot.id] = std::move(content);
     }
@@ -93,8 +103,8 @@ Status LakeChecker::CheckThere(const std::string& table, const iceberg::Snapshot
                                const std::vector<store::Location>& files) {
   for (const store::Location& file : files) {
     if (store_.Size(file)) continue;
-    return MakeError(ErrorKind::kInternal, "{}: snapshot {} is retained, its file {} is gone",
-                     table, snapshot.id, file);
+    return rule::Broken(rule::kFiles, "{}: snapshot {} is retained, its file {} is gone", table,
+                        snapshot.id, file);
   }
   return {};
 }
@@ -180,17 +190,16 @@ Status LakeChecker::CheckLedger() {
       if (listed == cut.tables.end()) continue;
       const auto content = contents_.find(listed->second);
       if (content == contents_.end()) {
-        return MakeError(ErrorKind::kInternal,
-                         "the ledger lists {} at snapshot {}, which never was", source.name,
-                         listed->second);
+        return rule::Broken(rule::kLedger, "the ledger lists {} at snapshot {}, which never was",
+                            source.name, listed->second);
       }
       const auto want = Lines(*database_.At(lsn)[table]);
       if (content->second.lines == want) continue;
-      return MakeError(ErrorKind::kInternal,
-                       "the ledger lists {} at snapshot {} for cut {}, where the source was "
-                       "another: {}",
-                       source.name, listed->second, ToString(lsn),
-                       Difference(content->second.lines, want));
+      return rule::Broken(rule::kLedger,
+                          "the ledger lists {} at snapshot {} for cut {}, where the source was "
+                          "another: {}",
+                          source.name, listed->second, ToString(lsn),
+                          Difference(content->second.lines, want));
     }
   }
   seen_[name] = row->second;
@@ -204,11 +213,11 @@ Status LakeChecker::CheckNewest() {
     const postgres::SourceTable& source = database_.tables()[table].source;
     SLUICE_LET(const auto loaded, catalog_.Load({source.schema_name, source.name}));
     const iceberg::Snapshot* head = loaded ? loaded->metadata.current_snapshot() : nullptr;
-    if (head == nullptr) return MakeError(ErrorKind::kInternal, "{} is not there", source.name);
+    if (head == nullptr) return rule::Broken(rule::kReached, "{} is not there", source.name);
     const auto want = Lines(*database_.newest()[table]);
     if (contents_.at(head->id).lines == want) continue;
-    return MakeError(ErrorKind::kInternal, "{} at the end: {}", source.name,
-                     Difference(contents_.at(head->id).lines, want));
+    return rule::Broken(rule::kReached, "{} at the end: {}", source.name,
+                        Difference(contents_.at(head->id).lines, want));
   }
   return {};
 }

@@ -36,6 +36,7 @@ class LakeChecker {
     std::vector<store::Location> files;  // list, manifests, data, deletes
   };
 
+  Status CheckAll();
   Status CheckTable(size_t table, const iceberg::TableIdentifier& name);
   Status CheckLedger();
   Status CheckThere(const std::string& table, const iceberg::Snapshot& snapshot,

@@ -81,7 +81,7 @@ Result<pipeline::NewSlot> SimSource::CreateSlot(const std::string&) {
   SLUICE_TRY(CheckLine());
   database_.ShowAll();
   slot_.exists = true;
-  slot_.confirmed = slot_.saved = database_.end();
+  slot_.confirmed = slot_.saved = slot_start_ = database_.end();
   return pipeline::NewSlot{slot_.confirmed, Hold()};
 }
 

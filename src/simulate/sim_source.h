@@ -37,6 +37,8 @@ class SimSource final : public pipeline::Source {
   const Snapshot& Find(const std::string& name) const { return snapshots_.at(name); }
   void Forget(const std::string& name) { snapshots_.erase(name); }
 
+  // Where the slot began.
+  Lsn slot_start() const { return slot_start_; }
   // Streams break; a server that crashed may have an older word of the slot.
   void DropConnections() { ++slot_.life; }
   void Restart(bool crashed);
@@ -55,6 +57,7 @@ class SimSource final : public pipeline::Source {
   std::function<bool()> connected_;
   std::function<void(Lsn)> confirmed_;
   Slot slot_;
+  Lsn slot_start_;
   std::map<std::string, Snapshot> snapshots_;
   int next_snapshot_ = 1;
   std::optional<Lsn> rolled_back_to_;

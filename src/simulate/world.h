@@ -10,12 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file_system_fake.h"
-#include "pipeline/mirror.h"
 #include "simulate/lake_reader.h"
-#include "simulate/sim_catalog.h"
-#include "simulate/sim_copy.h"
-#include "simulate/sim_source.h"
+#include "simulate/process.h"
 
 namespace sluice::simulate {
 
@@ -34,7 +30,7 @@ class World {
   explicit World(WorldOptions options);
   ~World();
 
-  // Nothing: every check held. Else what did not.
+  // Nothing: every rule held. Else the one that did not (rules.h).
   Status Run();
   // Operations of the disk so far: where a crash may strike.
   uint64_t operations() const { return files_.operation_count(); }
@@ -44,28 +40,46 @@ class World {
   void Note(std::string what);
   // One action of somebody, then the checks.
   Status Step();
-  Status After();
   std::string Act();
-  std::string Trouble();
-  void Confirmed(Lsn lsn);
+  void ShowWhatIsHiddenForLong();
   // A restart, if the program is down.
   Status Start();
   void Stop();
-  void LosePower();
   std::string StepCapture();
   std::string StepMerge();
   Status Ended(const Error& error, const std::string& what);
   // Faults stop, and the lake must become the source.
   Status Converge();
-  Status CheckTables();
-  void ShowWhatIsHiddenForLong();
-  // What an operator may say: pause, resume, copy again.
+  void HurryTo(Lsn target);
+  bool Reached(Lsn lsn) const;
+  std::string States() const;
+
+  // world_troubles.cc: what machines do to programs.
+  std::string Trouble();
+  std::string PowerWillGo();
+  std::string PowerGoes();
+  std::string Kill();
+  std::string DiskWillFail();
+  std::string DiskIsFull();
+  std::string LinesDrop();
+  std::string SourceRestarts();
+  std::string ClockJumps();
+  std::string CommitWillFail();
+  void LosePower();
+
+  // world_orders.cc: what an operator may say: pause, resume, copy again.
   std::string Order();
   void CopyAgain(const std::string& table);
+
+  // world_checks.cc: the rules.
+  // Whatever the step was: no power means a crash; what it committed must be true.
+  Status After();
+  Status CheckTables();
+  void Confirmed(Lsn lsn);
+  Status IsKept(Lsn lsn);
   // At the very end: a source that is not ours any more must be refused, and nothing may move.
   Status CheckRefusals();
   Status MustRefuse(const std::string& why);
-  bool Reached(Lsn lsn) const;
 
   WorldOptions options_;
   Random random_;
@@ -76,12 +90,10 @@ class World {
   std::unique_ptr<store::ObjectStore> store_;
   SimCatalog catalog_;
   LakeChecker checker_;
+  Process::Around around_;
   pipeline::PipelineOptions pipeline_;
   int64_t shown_at_us_ = 0;  // when the source last hid no commit
-  std::unique_ptr<pipeline::StatusBoard> board_;
-  std::unique_ptr<pipeline::Mirror> mirror_;
-  std::unique_ptr<pipeline::Capture> capture_;
-  std::unique_ptr<SimCopy> copy_;
+  std::unique_ptr<Process> process_;
   // Something was broken on purpose in this life of the process: it may end.
   bool excused_ = false;
   Status broken_;                   // the first rule that did not hold

@@ -1,0 +1,79 @@
+// The rules that the world holds the program to (rules.h); the lake itself is LakeChecker's.
+#include <algorithm>
+
+#include "simulate/rules.h"
+#include "simulate/world.h"
+
+namespace sluice::simulate {
+
+Status World::After() {
+  if (files_.powered_off()) LosePower();
+  SLUICE_TRY(broken_);
+  SLUICE_TRY(checker_.Check());
+  return CheckTables();
+}
+
+// Nothing that happens here is a reason to give a table up, but a pause (or a
+// resync that a crash cut off) longer than the bus's retention.
+Status World::CheckTables() {
+  if (process_ == nullptr) return {};
+  for (const pipeline::TableStatus& table : process_->tables()) {
+    if (table.state != pipeline::TableState::kFailed) {
+      given_up_.erase(table.name);
+      continue;
+    }
+    if (!paused_.contains(table.name)) {
+      return rule::Broken(rule::kAlive, "table {} failed: {}", table.name, table.reason);
+    }
+    if (!given_up_.insert(table.name).second) continue;
+    Note(fmt::format("{} was given up: {}", table.name, table.reason));
+    CopyAgain(table.name);
+  }
+  return {};
+}
+
+void World::Confirmed(Lsn lsn) {
+  if (broken_) broken_ = IsKept(lsn);
+}
+
+// What the source forgets must be in the bus; or, where the bus may be lost, in the lake.
+Status World::IsKept(Lsn lsn) {
+  const auto bus = bus::FindBus(files_, pipeline_.bus);
+  const Lsn held = bus && *bus ? std::max((*bus)->last_cut.lsn, (*bus)->first_lsn) : Lsn{};
+  if (lsn > held) {
+    return rule::Broken(rule::kConfirmed, "{} is confirmed, the bus ends at {}", ToString(lsn),
+                        ToString(held));
+  }
+  if (pipeline_.confirm_after == pipeline::ConfirmAfter::kBus) return {};
+  SLUICE_LET(const auto ledger, iceberg::ReadLedger(catalog_, *store_, {"sluice", "cuts"}));
+  const bool any = ledger && !ledger->rows.empty();
+  const Lsn recorded = any ? ledger->rows.back().marks.cut.lsn : source_.slot_start();
+  if (lsn <= std::max(recorded, source_.slot_start())) return {};
+  return rule::Broken(rule::kConfirmed, "{} is confirmed, the ledger ends at {}", ToString(lsn),
+                      ToString(recorded));
+}
+
+Status World::CheckRefusals() {
+  Stop();
+  files_.KillProcess();
+  if (random_.OneIn(2)) {
+    source_.RollBack(Lsn{database_.end().value / 2});
+    return MustRefuse("a source that was rolled back");
+  }
+  source_.DropSlot();
+  return MustRefuse("a source without our slot");
+}
+
+Status World::MustRefuse(const std::string& why) {
+  const uint64_t commits = catalog_.commit_count();
+  const auto started = Process::Start(pipeline_, around_);
+  if (started) return rule::Broken(rule::kRefused, "{} was taken", why);
+  const Error& error = started.error();
+  if (error.kind() != ErrorKind::kConfig || error.hint().empty()) {
+    return rule::Broken(rule::kRefused, "{}: no clear refusal: {}", why, error.message());
+  }
+  if (catalog_.commit_count() == commits) return {};
+  return rule::Broken(rule::kRefused, "{} was refused, yet something was committed", why);
+}
+
+}  // namespace sluice::simulate
