@@ -1,10 +1,10 @@
 #include "cli/lake_status.h"
 
-#include "base/uuid.h"
 #include "iceberg/catalog/sql_catalog.h"
 #include "iceberg/ledger.h"
 #include "iceberg/mirror_commit.h"
 #include "pipeline/state_lock.h"
+#include "pipeline/table_memory.h"
 
 namespace sluice::cli {
 
@@ -38,7 +38,7 @@ TableStatus StatusOf(const LoadedTable& table, const Config& config) {
   out.metadata_location = table.metadata_location;
   out.state =
       pipeline::ParseTableState(Property(table, "sluice.state")).value_or(TableState::kLive);
-  if (Property(table, "sluice.state") == "resync") out.state = TableState::kPlanned;
+  if (pipeline::ResyncWanted(table)) out.state = TableState::kPlanned;
   out.reason = Property(table, "sluice.reason");
   out.hint = Property(table, "sluice.hint");
   const auto marks =
@@ -67,12 +67,6 @@ Result<std::vector<Mirror>> ReadMirrors(iceberg::Catalog& catalog, const Config&
     if (table && IsMirror(*table, config)) out.push_back({*table, StatusOf(*table, config)});
   }
   return out;
-}
-
-std::string StateFor(const std::string& order) {
-  if (order == "resync") return "resync";
-  return std::string(
-      pipeline::TableStateName(order == "pause" ? TableState::kPaused : TableState::kLive));
 }
 
 }  // namespace
@@ -119,13 +113,10 @@ Status MarkTable(const Config& config, const std::string& table, const std::stri
   SLUICE_LET(const auto mirrors, ReadMirrors(*catalog, config));
   for (const Mirror& mirror : mirrors) {
     if (mirror.status.name != table) continue;
-    const iceberg::TableCommit commit{
-        mirror.table.identifier,
-        MakeUuid(),
-        {iceberg::AssertTableUuid{mirror.table.metadata.table_uuid}},
-        {iceberg::SetProperties{
-            {{"sluice.state", StateFor(order)}, {"sluice.reason", ""}, {"sluice.hint", ""}}}}};
-    return catalog->Commit({&commit, 1});
+    const iceberg::TableIdentifier& name = mirror.table.identifier;
+    if (order == "resync") return pipeline::RememberResync(*catalog, name);
+    const TableState state = order == "pause" ? TableState::kPaused : TableState::kLive;
+    return pipeline::RememberState(*catalog, name, state, "", "");
   }
   return MakeError(ErrorKind::kConfig, "this pipeline's lake has no table {}", table)
       .WithHint("`sluice tables list` shows the names");

@@ -139,9 +139,7 @@ class Attempt {
     std::vector<MirrorTable*> out;
     for (MirrorTable* table : tables_) {
       SLUICE_LET(const Head now, HeadOf(table->loaded().identifier));
-      if (!now.readable || now.location() != table->loaded().metadata_location) {
-        out.push_back(table);
-      }
+      if (!now.readable || !table->StandsOn(now.table)) out.push_back(table);
     }
     return out;
   }
@@ -169,7 +167,6 @@ class Attempt {
   struct Head {
     bool readable = true;
     std::optional<iceberg::LoadedTable> table;
-    std::string location() const { return table ? table->metadata_location : ""; }
   };
 
   Result<Head> HeadOf(const iceberg::TableIdentifier& name) {

@@ -294,7 +294,7 @@ void MergeLoop::Fail(const TableFault& fault) {
   }
 }
 
-MergeGroup* MergeLoop::GroupOf(const std::string& name, TableId& id) {
+MergeGroup* MergeLoop::GroupOf(const std::string& name, TableId& id) const {
   std::vector<MergeGroup*> groups = {main_.get()};
   for (const auto& group : catching_up_) groups.push_back(group.get());
   for (MergeGroup* group : groups) {
@@ -334,18 +334,20 @@ void MergeLoop::Resume(const std::string& name, const std::function<void(Status)
   done({});
 }
 
-std::optional<ChosenTable> MergeLoop::TakeForResync(const std::string& name) {
+std::optional<ChosenTable> MergeLoop::FindForResync(const std::string& name) const {
   TableId id;
-  if (MergeGroup* group = GroupOf(name, id)) {
-    std::unique_ptr<MirrorTable> table = group->Remove(id);
-    static_cast<void>(table->Abandon());
-    return table->chosen();
-  }
+  if (const MergeGroup* group = GroupOf(name, id)) return group->Find(id)->chosen();
   const auto found = parked_.find(name);
   if (found == parked_.end() || found->second.status.state == TableState::kCopying) return {};
-  const ChosenTable chosen = found->second.chosen;
-  parked_.erase(found);
-  return chosen;
+  return found->second.chosen;
+}
+
+void MergeLoop::TakeForResync(const std::string& name) {
+  TableId id;
+  if (MergeGroup* group = GroupOf(name, id)) {
+    static_cast<void>(group->Remove(id)->Abandon());
+  }
+  parked_.erase(name);
 }
 
 void MergeLoop::Publish() {

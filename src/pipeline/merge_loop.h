@@ -47,8 +47,10 @@ class MergeLoop {
   void Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position);
   void Pause(const std::string& name, const std::function<void(Status)>& done);
   void Resume(const std::string& name, const std::function<void(Status)>& done);
-  // Takes the table out of its group to be copied again; its chosen form, or nothing.
-  std::optional<ChosenTable> TakeForResync(const std::string& name);
+  // A table that can be copied again; nothing: unknown, or being copied.
+  std::optional<ChosenTable> FindForResync(const std::string& name) const;
+  // Takes it out of its group.
+  void TakeForResync(const std::string& name);
   // Fails a table wherever it is; remembered in the lake.
   void Fail(const TableFault& fault);
   // Commits up to `lsn` as soon as the bus has it, whatever the freshness.
@@ -102,7 +104,7 @@ class MergeLoop {
                  const std::string& hint);
   void Remember(const iceberg::TableIdentifier& table, TableState state, const std::string& reason,
                 const std::string& hint);
-  MergeGroup* GroupOf(const std::string& name, TableId& id);
+  MergeGroup* GroupOf(const std::string& name, TableId& id) const;
   Status CheckEpoch();
   void Publish();
   Result<StepResult> AfterTrouble(const Error& error);

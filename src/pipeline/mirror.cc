@@ -4,6 +4,7 @@
 
 #include "base/fault_point.h"
 #include "base/log.h"
+#include "pipeline/table_memory.h"
 
 namespace sluice::pipeline {
 
@@ -210,12 +211,10 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
   return true;
 }
 
-CopyTask Mirror::MakeCopyTask(ChosenTable chosen) {
-  const auto existing = catalog_.Load(chosen.lake);
+Result<CopyTask> Mirror::MakeCopyTask(ChosenTable chosen) {
+  SLUICE_LET(const std::optional<iceberg::LoadedTable> before, catalog_.Load(chosen.lake));
   CopyTask task;
-  std::optional<iceberg::LoadedTable> before;
-  if (existing && *existing) {
-    before = **existing;
+  if (before) {
     ++chosen.mirror.schema.id.incarnation;
     task.replaces_uuid = before->metadata.table_uuid;
   }
@@ -260,22 +259,18 @@ Result<postgres::SourceTable> Mirror::FindTable(const std::string& name) {
 
 Status Mirror::Resync(MergeLoop& merge, const std::string& name,
                       const postgres::SourceTable& source) {
-  auto taken = merge.TakeForResync(name);
-  if (!taken) {
+  auto chosen = merge.FindForResync(name);
+  if (!chosen) {
     return MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
         .WithHint("`sluice tables list` shows every table's state");
   }
-  const Status renewed = Renew(source, *taken);
-  if (renewed) {
-    QueueCopy(MakeCopyTask(std::move(*taken)));
-    return {};
-  }
-  TableStatus status;
-  status.state = TableState::kFailed;
-  status.reason = renewed.error().message();
-  status.hint = renewed.error().hint();
-  merge.Park(*taken, status, {});
-  return renewed;
+  SLUICE_TRY(Renew(source, *chosen));
+  SLUICE_LET(CopyTask task, MakeCopyTask(std::move(*chosen)));
+  SLUICE_TRY(RememberResync(catalog_, task.chosen.lake), "remembering in the lake to copy {} again",
+             name);
+  merge.TakeForResync(name);
+  QueueCopy(std::move(task));
+  return {};
 }
 
 // The table as the source has it now, and published so: it may be another one of the same name, or

@@ -74,7 +74,9 @@ class Mirror {
   // Compares the source's tables with those mirrored: shapes, drops, new ones.
   Status Watch();
   Result<postgres::SourceTable> FindTable(const std::string& name);
-  // On the merge thread: `name` is copied again, in the shape of `source`.
+  // On the merge thread: `name` is copied again, in the shape of `source`. The lake remembers it, so
+  // that the next start goes on with it. An error: nothing has changed (where the catalog did not
+  // answer, the next start may copy it).
   Status Resync(MergeLoop& merge, const std::string& name, const postgres::SourceTable& source);
 
  private:
@@ -100,7 +102,7 @@ class Mirror {
   // Also again, after a failed write: then what is on disk decides.
   Status OpenBusAt(Lsn start);
   Result<bus::BusInfo> BusInfo();
-  CopyTask MakeCopyTask(ChosenTable chosen);
+  Result<CopyTask> MakeCopyTask(ChosenTable chosen);
   Status Renew(const postgres::SourceTable& source, ChosenTable& chosen);
 
   PipelineOptions options_;

@@ -13,16 +13,10 @@ namespace sluice::pipeline {
 
 namespace {
 
-constexpr char kResyncState[] = "resync";
-
 std::string PropertyOr(const iceberg::LoadedTable& table, const std::string& key,
                        const std::string& otherwise) {
   const auto found = table.metadata.properties.find(key);
   return found == table.metadata.properties.end() ? otherwise : found->second;
-}
-
-bool ResyncWanted(const iceberg::LoadedTable& table) {
-  return PropertyOr(table, "sluice.state", "") == kResyncState;
 }
 
 }  // namespace
@@ -298,7 +292,8 @@ Status Mirror::OpenOne(const ChosenTable& chosen, TableStart start) {
            "drop or rename it, or exclude this table; `tables resync` replaces it", {});
       return {};
     }
-    QueueCopy(MakeCopyTask(chosen));
+    SLUICE_LET(CopyTask task, MakeCopyTask(chosen));
+    QueueCopy(std::move(task));
     return {};
   }
   const iceberg::LoadedTable& table = loaded->second;

@@ -22,6 +22,12 @@ roaring::Roaring ToRoaring(const roaring::Roaring64Map& rows) {
   return out;
 }
 
+bool Fits(const ChangeBatch& batch, const TableSchema& schema) {
+  const bool same_keys = batch.old_keys == nullptr ||
+                         batch.old_keys->schema()->Equals(*ChangeKeySchema(schema), false);
+  return same_keys && batch.rows->schema()->Equals(*ChangeRowSchema(schema), false);
+}
+
 // A name as one folder that every reader's paths take: other characters than these are replaced,
 // and a checksum (FNV-1a) keeps such names apart.
 std::string FolderName(const std::string& name) {
@@ -131,33 +137,36 @@ bool MirrorTable::Counts(const TransactionRun& run) const {
 }
 
 Status MirrorTable::Apply(const ChangeBatch& batch) {
-  const bool own = batch.table == id() && batch.schema == chosen_.mirror.schema.version;
-  if (!own) return ApplyOther(batch);
+  const TableSchema& schema = chosen_.mirror.schema;
+  const bool own =
+      batch.table == id() && batch.schema == schema.version && Fits(batch, schema);
+  return own ? ApplyOwn(batch) : ApplyOther(batch);
+}
+
+Status MirrorTable::ApplyOwn(const ChangeBatch& batch) {
   SLUICE_TRY(merge_->Apply(batch, [this](const TransactionRun& run) { return Counts(run); }),
              "merging changes of {}", loaded_.identifier.ToString());
   changed_ = changed_ || merge_->pending_changes() > 0;
   return {};
 }
 
-// Of another incarnation, or captured while the lake could not say which this is. One before this
-// in another shape precedes the copy's snapshot as a whole: changing a table waits for everybody
-// who wrote to it. One after it is of a copy that a crash cut off; in another shape the table must
-// be copied.
+// Of another incarnation, or of this one in another shape (a copy that a crash cut off had its
+// number), or captured while the lake could not say which this is. One before this in another shape
+// precedes the copy's snapshot as a whole: changing a table waits for everybody who wrote to it. One
+// after it is of a copy that a crash cut off; in another shape the table must be copied.
 Status MirrorTable::ApplyOther(const ChangeBatch& batch) {
   const bool any = std::any_of(batch.runs.begin(), batch.runs.end(),
                                [this](const TransactionRun& run) { return Counts(run); });
   if (!any) return {};
   const TableSchema& schema = chosen_.mirror.schema;
-  const bool same_keys = batch.old_keys == nullptr ||
-                         batch.old_keys->schema()->Equals(*ChangeKeySchema(schema), false);
-  if (!same_keys || !batch.rows->schema()->Equals(*ChangeRowSchema(schema), false)) {
+  if (!Fits(batch, schema)) {
     return MakeError(ErrorKind::kUnsupported,
                      "its changes have another shape than the lake's table");
   }
   ChangeBatch own = batch;
   own.table = schema.id;
   own.schema = schema.version;
-  return Apply(own);
+  return ApplyOwn(own);
 }
 
 Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {
@@ -190,6 +199,12 @@ Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot, iceberg::Lo
   replaces_uuid_.reset();
   changed_ = false;
   return {};
+}
+
+bool MirrorTable::StandsOn(const std::optional<iceberg::LoadedTable>& now) const {
+  if (replaces_uuid_) return now && now->metadata.table_uuid == *replaces_uuid_;
+  return now ? now->metadata_location == loaded_.metadata_location
+             : loaded_.metadata_location.empty();
 }
 
 Status MirrorTable::Abandon() {

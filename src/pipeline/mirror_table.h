@@ -46,6 +46,8 @@ class MirrorTable {
   Cut position() const { return position_; }
   // Nothing of it is in the lake yet.
   bool first_commit_due() const { return copied_.has_value(); }
+  // Whether the catalog still holds (or lacks) what the next commit builds on or replaces.
+  bool StandsOn(const std::optional<iceberg::LoadedTable>& now) const;
   // A copied table may be committed from here on only.
   bool may_commit_at(Lsn cut) const { return !copied_ || cut >= copied_->filter_until; }
   bool has_changes() const { return changed_ || first_commit_due(); }
@@ -73,6 +75,7 @@ class MirrorTable {
   Status LoadFiles();
   void MakeMerge();
   bool Counts(const TransactionRun& run) const;
+  Status ApplyOwn(const ChangeBatch& batch);
   Status ApplyOther(const ChangeBatch& batch);
 
   const Lake& lake_;

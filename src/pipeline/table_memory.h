@@ -1,5 +1,6 @@
 // What the lake remembers of a table's state, so that losing the state folder loses nothing: a
-// failed or paused table stays so until an order.
+// failed or paused table stays so until an order, and an order to copy a table again is carried out
+// by whichever process comes next.
 #pragma once
 
 #include <string>
@@ -13,6 +14,10 @@ namespace sluice::pipeline {
 // Into the table's properties; a table that the lake does not hold is passed over.
 Status RememberState(iceberg::Catalog& catalog, const iceberg::TableIdentifier& table,
                      TableState state, const std::string& reason, const std::string& hint);
+
+// The order to copy the table again: it holds until the copy's first commit replaces the table.
+Status RememberResync(iceberg::Catalog& catalog, const iceberg::TableIdentifier& table);
+bool ResyncWanted(const iceberg::LoadedTable& table);
 
 // What to do about most failed tables. `name` is the source's.
 std::string ResyncHint(const std::string& name);

@@ -13,8 +13,8 @@ Status World::After() {
   return CheckTables();
 }
 
-// Nothing that happens here is a reason to give a table up, but a pause (or a
-// resync that a crash cut off) longer than the bus's retention.
+// Nothing that happens here is a reason to give a table up, but a pause longer than the bus's
+// retention.
 Status World::CheckTables() {
   if (process_ == nullptr) return {};
   for (const pipeline::TableStatus& table : process_->tables()) {

@@ -14,12 +14,11 @@ std::string World::Order() {
     return "order: resume " + name;
   }
   if (table.state != pipeline::TableState::kLive) return "";
-  paused_.insert(name);
   if (random_.OneIn(3)) {
-    // A crash forgets the order, and the bus may have been trimmed meanwhile.
     CopyAgain(name);
     return "order: resync " + name;
   }
+  paused_.insert(name);
   merge.Post([name](pipeline::MergeLoop& loop) { loop.Pause(name, [](Status) {}); });
   return "order: pause " + name;
 }
@@ -28,8 +27,8 @@ void World::CopyAgain(const std::string& table) {
   pipeline::Mirror& mirror = process_->mirror();
   const auto source = mirror.FindTable(table);
   if (!source) return;
-  mirror.merge().Post([&mirror, table, shape = *source](pipeline::MergeLoop& merge) {
-    static_cast<void>(mirror.Resync(merge, table, shape));
+  mirror.merge().Post([this, &mirror, table, shape = *source](pipeline::MergeLoop& merge) {
+    if (!mirror.Resync(merge, table, shape)) given_up_.erase(table);  // the order is given again
   });
 }
 

@@ -1,5 +1,6 @@
 """The life of a table: a changed shape stops it, resync brings it back, pause and resume; the others go on meanwhile."""
 
+import json
 import pathlib
 
 import pytest
@@ -8,6 +9,11 @@ from mirror.mirrored import assert_mirrored, pipeline, states
 
 SQL = """CREATE TABLE a (id int PRIMARY KEY, v varchar(10)); INSERT INTO a SELECT i, 'v' || i FROM generate_series(1, 1000) i;
          CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1);"""
+
+
+def table_uuid(sluice, table: str) -> str:
+    location = next(one["metadata_location"] for one in sluice.json("status")["tables"] if one["name"] == table)
+    return json.loads(pathlib.Path(location.removeprefix("file://")).read_text())["table-uuid"]
 
 
 def wait_state(sluice, table: str, state: str) -> None:
@@ -96,3 +102,37 @@ def test_a_live_table_is_copied_again_and_followed(tmp_path: pathlib.Path) -> No
             assert_mirrored(pg, sluice, ["public.a", "public.b"])
             indexes = [path.name for path in (sluice.folder / "state" / "index").iterdir()]
             assert len(indexes) == 2, f"a copy leaves the older index behind: {indexes}"
+
+
+def test_an_order_to_copy_again_outlives_a_crash(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        before = table_uuid(sluice, "public.a")
+        # No new session, so no snapshot to copy from: the copy cannot begin before the crash.
+        pg.psql("ALTER DATABASE postgres ALLOW_CONNECTIONS false", "template1")
+        sluice.ok("tables", "resync", "public.a")
+        sluice.kill()
+        pg.psql("ALTER DATABASE postgres ALLOW_CONNECTIONS true", "template1")
+        assert states(sluice) == {"public.a": "planned", "public.b": "live"}
+        assert table_uuid(sluice, "public.a") == before
+        pg.psql("UPDATE a SET v = 'later' WHERE id < 10; INSERT INTO b VALUES (9)")
+        sluice.run_background()
+        wait_state(sluice, "public.a", "live")
+        sluice.caught_up()
+        assert table_uuid(sluice, "public.a") != before, "the table was not copied again"
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_a_refused_order_to_copy_again_changes_nothing(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL + "CREATE ROLE mirror LOGIN REPLICATION; GRANT SELECT ON a, b TO mirror;"
+                                  " CREATE PUBLICATION sluice_test FOR TABLE a, b WITH (publish_via_partition_root = true);"
+                                  " CREATE PUBLICATION sluice_test_append WITH (publish = 'insert, truncate',"
+                                  " publish_via_partition_root = true);") as (pg, sluice):
+        sluice.write_config(pg.url(user="mirror"), defaults={"freshness": "200ms"})
+        sluice.run_background()
+        sluice.caught_up()
+        pg.psql("ALTER PUBLICATION sluice_test SET TABLE b")
+        refused = sluice.cli("tables", "resync", "public.a")
+        assert refused.returncode != 0 and "publication" in refused.stderr, refused.stderr
+        assert states(sluice) == {"public.a": "live", "public.b": "live"}
