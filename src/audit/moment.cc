@@ -27,12 +27,9 @@ Result<bool> SeesAllUpTo(FileSystem& files, const MomentOptions& options, Lsn cu
                          const SnapshotVisibility& seen) {
   SLUICE_LET(const bus::BusInfo info, bus::ReadBusInfo(files, options.bus));
   const Lsn from = std::max(info.first_lsn, options.all_visible_to);
-  bool all = true;
-  if (from >= cut) return all;
-  const auto look = [&](Lsn, uint64_t xid, TableId) { all = all && seen.Sees(xid); };
-  SLUICE_TRY(bus::ScanTransactions(files, options.bus, from, cut, look),
+  SLUICE_LET(const Lsn through, bus::SeenThrough(files, options.bus, from, cut, seen),
              "looking for transactions that the source does not show yet");
-  return all;
+  return through >= cut;
 }
 
 Status WaitForBus(FileSystem& files, const MomentOptions& options, Lsn reach,

@@ -29,6 +29,16 @@ bool SnapshotVisibility::Sees(uint64_t xid) const {
   return !std::binary_search(in_progress.begin(), in_progress.end(), xid);
 }
 
+bool SnapshotVisibility::SeesAllOf(const SnapshotVisibility& other) const {
+  for (const uint64_t xid : in_progress) {
+    if (other.Sees(xid)) return false;
+  }
+  for (uint64_t xid = xmax; xid < other.xmax; ++xid) {
+    if (other.Sees(xid)) return false;
+  }
+  return true;
+}
+
 uint64_t SnapshotVisibility::Widen(uint32_t xid) const { return WidenXid(xid, xmax); }
 
 uint64_t WidenXid(uint32_t xid, uint64_t reference) {

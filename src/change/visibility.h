@@ -17,6 +17,8 @@ struct SnapshotVisibility {
   std::vector<uint64_t> in_progress;  // sorted
 
   bool Sees(uint64_t xid) const;
+  // Whether it sees every transaction that `other` sees.
+  bool SeesAllOf(const SnapshotVisibility& other) const;
   // The epoch-widened form of a 32-bit xid of the stream: the value nearest to xmax.
   uint64_t Widen(uint32_t xid) const;
 };

@@ -23,6 +23,19 @@ TEST(SnapshotVisibility, ReadsAnEmptyList) {
   EXPECT_FALSE(snapshot.Sees(748));
 }
 
+// The newest commit may be at xmax, in nobody's list, while others do not see it.
+TEST(SnapshotVisibility, ComparesWithAnother) {
+  const auto sees_all = [](const char* now, const char* other) {
+    return ParseSnapshot(now).value().SeesAllOf(ParseSnapshot(other).value());
+  };
+  EXPECT_TRUE(sees_all("10:20:12,14", "10:20:12,14"));
+  EXPECT_TRUE(sees_all("30:30:", "10:20:12,14"));
+  EXPECT_TRUE(sees_all("12:20:12", "10:20:12,14"));
+  EXPECT_FALSE(sees_all("12:20:12,14", "10:20:14"));
+  EXPECT_FALSE(sees_all("20:20:", "20:21:"));
+  EXPECT_TRUE(sees_all("20:20:", "20:21:20"));
+}
+
 TEST(SnapshotVisibility, RejectsAnythingElse) {
   for (const char* text : {"", "1", "1:", "a:2:", "1:2:x", "1:2:3,,4"}) {
     EXPECT_FALSE(ParseSnapshot(text)) << text;

@@ -350,6 +350,12 @@ void MergeLoop::TakeForResync(const std::string& name) {
   parked_.erase(name);
 }
 
+// At once, so that nobody trims what a snapshot taken next may lack.
+void MergeLoop::Pin(TableId table, Lsn from) {
+  pins_[table] = from;
+  pinned_ = std::min(pinned_.load(), from.value);
+}
+
 void MergeLoop::Publish() {
   const int64_t now = lake_.clock.SteadyMicros();
   Lsn pinned = main_->empty() ? Lsn{UINT64_MAX} : main_->position().lsn;

@@ -56,7 +56,7 @@ class MergeLoop {
   // Commits up to `lsn` as soon as the bus has it, whatever the freshness.
   void FlushThrough(Lsn lsn) { flush_ = std::max(flush_, lsn); }
   // A copy that starts at `from` needs the bus from there on until Unpin.
-  void Pin(TableId table, Lsn from) { pins_[table] = from; }
+  void Pin(TableId table, Lsn from);
   void Unpin(TableId table) { pins_.erase(table); }
 
   // What the bus must keep (all, before the first step), and the newest cut the ledger holds; any

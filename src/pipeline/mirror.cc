@@ -4,6 +4,7 @@
 
 #include "base/fault_point.h"
 #include "base/log.h"
+#include "bus/embedded/bus_scan.h"
 #include "pipeline/table_memory.h"
 
 namespace sluice::pipeline {
@@ -88,7 +89,8 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   decoding.spool_folder = options_.state_folder + "/spool";
   decoding.memory_bytes = MemoryShares{options_.memory_bytes}.decoded();
   decoding.spool_bytes_max = options_.bus.max_bytes;
-  SLUICE_LET(decoding.reference_xid, source_.NextXid());
+  SLUICE_LET(const SnapshotVisibility now, source_.CurrentSnapshot());
+  decoding.reference_xid = now.xmax;
   const Cut durable = info.last_cut.lsn > info.first_lsn ? info.last_cut : Cut{info.first_lsn, 0};
   SLUICE_LET(auto reader, bus::OpenEmbeddedReader(files_, options_.bus));
   SLUICE_LET(auto resent, ResentHistory::Open(std::move(reader), confirmed, durable.lsn));
@@ -126,10 +128,22 @@ void Mirror::LetServerGo() {
   if (capture_ != nullptr) capture_->LetServerGo();
 }
 
+// A commit that the source still hides stays on the bus: a copy that starts now does not see it.
+// The source is asked before the pins, so that a copy whose pin is missed sees at least as much.
+Status Mirror::TrimBus() {
+  SLUICE_LET(const bus::BusInfo info, bus_->Info());
+  SLUICE_LET(const Lsn wanted, bus_->Removable(merge_->pinned()));
+  if (wanted <= info.first_lsn) return {};
+  SLUICE_LET(const SnapshotVisibility now, source_.CurrentSnapshot(),
+             "asking the source which commits it hides");
+  SLUICE_LET(const Lsn seen, bus::SeenThrough(files_, options_.bus, info.first_lsn, wanted, now));
+  return bus_->Retain(std::min(seen, merge_->pinned()));
+}
+
 void Mirror::RetainBus() {
   if (bus_ == nullptr) return;
-  const Status retained = bus_->Retain(merge_->pinned());
-  if (!retained) log::Get("bus")->warn("trimming: {}", retained.error().message());
+  const Status trimmed = TrimBus();
+  if (!trimmed) log::Get("bus")->warn("trimming: {}", trimmed.error().message());
   const auto info = bus_->Info();
   if (!info) return;
   BusStatus status;

@@ -50,7 +50,7 @@ class Mirror {
   Result<std::unique_ptr<Capture>> Connect();
   // The one that runs now, to ask it for cuts; null: none.
   void SetCapture(Capture* capture);
-  // Trims the bus to what is still needed.
+  // Trims the bus to what is still needed, as the source sees it now.
   void RetainBus();
   // The stream's end, or a copy's, that another try may mend.
   static bool ComesBack(const Error& error);
@@ -102,6 +102,7 @@ class Mirror {
   // Also again, after a failed write: then what is on disk decides.
   Status OpenBusAt(Lsn start);
   Result<bus::BusInfo> BusInfo();
+  Status TrimBus();
   Result<CopyTask> MakeCopyTask(ChosenTable chosen);
   Status Renew(const postgres::SourceTable& source, ChosenTable& chosen);
 

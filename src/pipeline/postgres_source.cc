@@ -1,6 +1,5 @@
 #include "pipeline/postgres_source.h"
 
-#include <algorithm>
 #include <mutex>
 #include <thread>
 
@@ -13,15 +12,17 @@ namespace {
 constexpr int64_t kVisibilityWaitUs = 60'000'000;
 constexpr int kOldestVersion = 140000;
 
-// Keys that the exported snapshot sees as finished but others do not yet: a commit may be decoded
-// before the server's own commit log says so.
+Result<SnapshotVisibility> AskSnapshot(postgres::Connection& connection) {
+  SLUICE_LET(const postgres::Rows rows, connection.Query("SELECT pg_current_snapshot()"));
+  return ParseSnapshot(rows.at(0).at(0).value_or(""));
+}
+
+// A commit may be decoded before the server's own commit log says so: then the exported snapshot
+// sees it, and a scan does not.
 Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
   for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += 10'000) {
-    SLUICE_LET(const postgres::Rows rows, other.Query("SELECT pg_current_snapshot()"));
-    SLUICE_LET(const SnapshotVisibility now, ParseSnapshot(rows.at(0).at(0).value_or("")));
-    const bool race = std::any_of(now.in_progress.begin(), now.in_progress.end(),
-                                  [&](uint64_t xid) { return imported.Sees(xid); });
-    if (!race) return {};
+    SLUICE_LET(const SnapshotVisibility now, AskSnapshot(other));
+    if (now.SeesAllOf(imported)) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return MakeError(ErrorKind::kUnavailable,
@@ -29,8 +30,8 @@ Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& i
       .WithHint("look for commits that wait for a synchronous standby");
 }
 
-// A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until no
-// transaction that it sees is still in progress for others (corners.md, "The copy").
+// A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until others
+// see every transaction that it sees.
 Result<HeldSnapshot> Hold(const postgres::ConnectionOptions& source, const std::string& imported) {
   HeldSnapshot out;
   SLUICE_LET(out.holder, postgres::Connection::Open(source), "opening the snapshot's session");
@@ -96,10 +97,9 @@ class PostgresSource final : public Source {
     SLUICE_LET(auto session, OpenReplication(options_.silence_max_ms));
     return postgres::StartStream(std::move(session), options);
   }
-  Result<uint64_t> NextXid() override {
+  Result<SnapshotVisibility> CurrentSnapshot() override {
     const std::lock_guard lock(mutex_);
-    SLUICE_LET(const auto rows, session_->Query("SELECT pg_snapshot_xmax(pg_current_snapshot())"));
-    return std::stoull(rows.at(0).at(0).value_or("0"));
+    return AskSnapshot(*session_);
   }
   Result<Lsn> PositionToReach() override {
     const std::lock_guard lock(mutex_);

@@ -47,8 +47,8 @@ class Source {
   virtual Result<HeldSnapshot> HoldSnapshot() = 0;
   virtual Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(
       const postgres::StreamOptions& options) = 0;
-  // The next transaction id, with its epoch: what the stream's 32 bits are widened by.
-  virtual Result<uint64_t> NextXid() = 0;
+  // Which transactions everybody sees now. Those that it sees, every later snapshot does.
+  virtual Result<SnapshotVisibility> CurrentSnapshot() = 0;
   // How far the stream must come so that it holds everything committed now.
   virtual Result<Lsn> PositionToReach() = 0;
 };

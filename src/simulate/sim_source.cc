@@ -98,9 +98,9 @@ Result<std::unique_ptr<postgres::ReplicationSource>> SimSource::StartStream(
       std::make_unique<Walsender>(database_, slot_, random_.Next(), connected_, confirmed_));
 }
 
-Result<uint64_t> SimSource::NextXid() {
+Result<SnapshotVisibility> SimSource::CurrentSnapshot() {
   SLUICE_TRY(CheckLine());
-  return database_.next_xid();
+  return database_.TakeSnapshot().visibility;
 }
 
 Result<Lsn> SimSource::PositionToReach() {

@@ -30,7 +30,7 @@ class SimSource final : public pipeline::Source {
   Result<pipeline::HeldSnapshot> HoldSnapshot() override;
   Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(
       const postgres::StreamOptions& options) override;
-  Result<uint64_t> NextXid() override;
+  Result<SnapshotVisibility> CurrentSnapshot() override;
   Result<Lsn> PositionToReach() override;
 
   // What a copy under that snapshot reads.

@@ -80,19 +80,9 @@ Status World::Run() {
 Status World::Step() {
   ++step_;
   clock_.Advance(random_.Below(80) * kMillis);
-  ShowWhatIsHiddenForLong();
   if (process_ == nullptr && random_.OneIn(3)) SLUICE_TRY(Start());
   Note(Act());
   return After();
-}
-
-// A commit that stays hidden for longer than the bus keeps changes is lost to a copy that starts
-// then: owed (src/pipeline/README.md), and not asked for here.
-void World::ShowWhatIsHiddenForLong() {
-  constexpr int64_t kHiddenUs = 2 * kSecondUs;
-  if (!database_.hides_any()) shown_at_us_ = clock_.SteadyMicros();
-  if (clock_.SteadyMicros() - shown_at_us_ < kHiddenUs) return;
-  while (database_.hides_any()) database_.ShowOne();
 }
 
 std::string World::Act() {

@@ -41,7 +41,6 @@ class World {
   // One action of somebody, then the checks.
   Status Step();
   std::string Act();
-  void ShowWhatIsHiddenForLong();
   // A restart, if the program is down.
   Status Start();
   void Stop();
@@ -92,7 +91,6 @@ class World {
   LakeChecker checker_;
   Process::Around around_;
   pipeline::PipelineOptions pipeline_;
-  int64_t shown_at_us_ = 0;  // when the source last hid no commit
   std::unique_ptr<Process> process_;
   // Something was broken on purpose in this life of the process: it may end.
   bool excused_ = false;

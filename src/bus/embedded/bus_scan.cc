@@ -1,5 +1,7 @@
 #include "bus/embedded/bus_scan.h"
 
+#include <algorithm>
+
 #include "bus/embedded/record_codec.h"
 #include "bus/embedded/segment_cursor.h"
 #include "bus/embedded/segment_folder.h"
@@ -32,6 +34,18 @@ Status ScanTransactions(FileSystem& files, const EmbeddedBusOptions& options, Ls
   return MakeError(ErrorKind::kUnavailable, "the bus reaches {}, not {} yet",
                    ToString(cursor.proved()), ToString(through))
       .WithCode("BEHIND");
+}
+
+Result<Lsn> SeenThrough(FileSystem& files, const EmbeddedBusOptions& options, Lsn after,
+                        Lsn through, const SnapshotVisibility& snapshot) {
+  if (after >= through) return through;
+  Lsn out = through;
+  SLUICE_TRY(
+      ScanTransactions(files, options, after, through, [&](Lsn end_lsn, uint64_t xid, TableId) {
+        if (snapshot.Sees(xid)) return;
+        out = std::min(out, Lsn{end_lsn.value - 1});
+      }));
+  return out;
 }
 
 }  // namespace sluice::bus

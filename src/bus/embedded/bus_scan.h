@@ -1,10 +1,12 @@
-// Which transactions the bus holds, without reading their rows: what an audit needs.
+// Which transactions the bus holds, without reading their rows: what an audit needs, and whoever
+// asks what a snapshot of the source lacks of them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 
 #include "bus/embedded/embedded_bus.h"
+#include "change/visibility.h"
 
 namespace sluice::bus {
 
@@ -15,5 +17,11 @@ namespace sluice::bus {
 Status ScanTransactions(FileSystem& files, const EmbeddedBusOptions& options, Lsn after,
                         Lsn through,
                         const std::function<void(Lsn end_lsn, uint64_t xid, TableId table)>& fn);
+
+// Up to where `snapshot` sees everything that ended above `after` and at or below `through`:
+// `through`, unless the bus holds a commit that the source hides (it is in the log before others
+// see it, for as long as it waits for a synchronous standby). Errors as above.
+Result<Lsn> SeenThrough(FileSystem& files, const EmbeddedBusOptions& options, Lsn after,
+                        Lsn through, const SnapshotVisibility& snapshot);
 
 }  // namespace sluice::bus

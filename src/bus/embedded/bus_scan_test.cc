@@ -54,6 +54,20 @@ TEST_F(BusScanTest, ARangeThatIsNotAllHereIsRefused) {
   EXPECT_EQ(Scan(Lsn{20}, LsnOf(9)).error().code(), "TRIMMED");
 }
 
+// A commit that is hidden may be in the snapshot's list, or newer than all it knows of.
+TEST_F(BusScanTest, FindsWhatASnapshotDoesNotSee) {
+  const auto seen = [&](Lsn after, Lsn through, const char* snapshot) {
+    return SeenThrough(files_, options_, after, through, ParseSnapshot(snapshot).value()).value();
+  };
+  EXPECT_EQ(seen(Lsn{50}, LsnOf(9), "1010:1010:"), LsnOf(9));
+  EXPECT_EQ(seen(Lsn{50}, LsnOf(9), "1011:1013:1011,1012"), LsnOf(9));
+  EXPECT_EQ(seen(Lsn{50}, LsnOf(9), "1004:1013:1004,1006"), Lsn{LsnOf(4).value - 1});
+  EXPECT_EQ(seen(LsnOf(4), LsnOf(9), "1004:1013:1004,1006"), Lsn{LsnOf(6).value - 1});
+  EXPECT_EQ(seen(Lsn{50}, LsnOf(5), "1006:1013:1006"), LsnOf(5));
+  EXPECT_EQ(seen(Lsn{50}, LsnOf(9), "1009:1009:"), Lsn{LsnOf(9).value - 1});
+  EXPECT_EQ(seen(LsnOf(9), LsnOf(9), "1:1:"), LsnOf(9));
+}
+
 // Bodies may be damaged: the heads have their own checksum.
 TEST_F(BusScanTest, BodiesAreNotRead) {
   const std::string path = "/srv/bus/p0/0000000000000032.seg";

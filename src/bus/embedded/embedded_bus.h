@@ -44,6 +44,9 @@ class EmbeddedBusWriter : public BusWriter {
   // False when records follow the last cut (another stream will send them again), and after a
   // failed write (nobody knows what is on disk): the bus must be opened again before more comes.
   virtual bool at_cut() = 0;
+  // Up to where Retain(pinned) would remove, some segments at a time, so that they may be looked
+  // through first; the bus's first LSN: nothing.
+  virtual Result<Lsn> Removable(Lsn pinned) = 0;
   // Removes segments that are older than retention and end at or below `pinned` (what live and
   // copying tables still need); above 80 % of max_bytes, those not pinned go regardless of age.
   virtual Status Retain(Lsn pinned) = 0;

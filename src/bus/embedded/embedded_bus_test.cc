@@ -206,8 +206,11 @@ TEST_F(EmbeddedBusTest, RetentionIsByTimeSizeAndPin) {
   options_.retention_us = 3'500'000;
   const auto writer = Open();
   Write(*writer, 1, 10);  // a segment and a second each
+  EXPECT_EQ(writer->Removable(Lsn{50}).value(), Lsn{50});
+  EXPECT_EQ(writer->Removable(LsnOf(2)).value(), LsnOf(2));
   ASSERT_TRUE(writer->Retain(LsnOf(2)));
   EXPECT_EQ(writer->Info().value().first_lsn, LsnOf(2)) << "pinned";
+  EXPECT_EQ(writer->Removable(LsnOf(10)).value(), LsnOf(7));
   ASSERT_TRUE(writer->Retain(LsnOf(10)));
   EXPECT_EQ(writer->Info().value().first_lsn, LsnOf(7)) << "younger than retention";
 }

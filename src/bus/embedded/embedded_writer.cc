@@ -15,6 +15,8 @@ namespace sluice::bus {
 
 namespace {
 
+constexpr size_t kRemovedAtOnce = 16;
+
 class Writer final : public EmbeddedBusWriter {
  public:
   Writer(FileSystem& files, const Clock& clock, EmbeddedBusOptions options)
@@ -30,6 +32,7 @@ class Writer final : public EmbeddedBusWriter {
   Result<Cut> DurableCut() override;
   Status Trim(PartitionId partition, Lsn through) override;
   Result<BusInfo> Info() override;
+  Result<Lsn> Removable(Lsn pinned) override;
   Status Retain(Lsn pinned) override;
   bool at_cut() override {
     const std::lock_guard guard(mutex_);
@@ -59,6 +62,7 @@ class Writer final : public EmbeddedBusWriter {
   void RollIfFull();
   Status RemoveOldest(size_t count);
   std::vector<ClosedSegment> Closed() const;
+  size_t CountRemovable(Lsn pinned) const;
   void Fail(std::string_view why);
 
   FileSystem& files_;
@@ -307,12 +311,21 @@ Status Writer::Trim(PartitionId partition, Lsn through) {
   return RemoveOldest(static_cast<size_t>(kept - closed.begin()));
 }
 
-Status Writer::Retain(Lsn pinned) {
-  const std::lock_guard guard(mutex_);
+size_t Writer::CountRemovable(Lsn pinned) const {
   const RetentionLimits limits{.now_us = clock_.WallMicros(),
                                .retention_us = options_.retention_us,
                                .bytes_max = options_.max_bytes};
-  return RemoveOldest(SegmentsToRemove(Closed(), BusBytes(), limits, pinned));
+  return SegmentsToRemove(Closed(), BusBytes(), limits, pinned);
+}
+
+Result<Lsn> Writer::Removable(Lsn pinned) {
+  const std::lock_guard guard(mutex_);
+  return segments_[std::min(CountRemovable(pinned), kRemovedAtOnce)].base;
+}
+
+Status Writer::Retain(Lsn pinned) {
+  const std::lock_guard guard(mutex_);
+  return RemoveOldest(CountRemovable(pinned));
 }
 
 // One by one, so that a crash leaves no gap between segments.

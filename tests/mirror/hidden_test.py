@@ -1,0 +1,41 @@
+"""A commit that waits for a synchronous standby is in the stream long before anybody sees it: a copy that starts meanwhile
+does not see it either, and finds it on the bus however long that takes."""
+
+import pathlib
+import subprocess
+
+from harness.postgres import BINARIES
+from mirror.mirrored import assert_mirrored, pipeline, states
+
+SQL = """CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT i, 'v' || i FROM generate_series(1, 1000) i;
+         CREATE TABLE b (id int PRIMARY KEY, v text);"""
+LOCAL = "SET synchronous_commit = local; "  # does not wait
+SEGMENT = 64 << 20  # of the bus
+
+
+def test_a_commit_that_stays_hidden_is_not_lost_to_a_copy(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL, bus={"retention": "1s"}) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        pg.reload(synchronous_standby_names="nobody")
+        hidden = subprocess.Popen([BINARIES / "psql", "-Xqd", pg.url(), "-c", "INSERT INTO a VALUES (5000, 'hidden')"])
+        try:
+            sluice.wait_for(lambda: pg.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1", 30, "a hidden commit")
+            sluice.caught_up()
+            # The bus fills some segments, all of them merged and older than it has to keep.
+            for i in range(4):
+                pg.psql(LOCAL + f"INSERT INTO b SELECT i, repeat(md5(i::text), 1000) FROM generate_series({i * 2100 + 1}, {i * 2100 + 2100}) i")
+                sluice.caught_up()
+            size = sluice.json("status")["bus"]["bytes"]
+            assert size > 3 * SEGMENT, "the hidden commit was trimmed, or the test writes too little"
+            sluice.ok("tables", "resync", "public.a")
+            pg.psql(LOCAL + "UPDATE a SET v = 'seen' WHERE id < 10")
+            sluice.wait_for(lambda: states(sluice)["public.a"] == "live", 60, "the new copy to be live")
+        finally:
+            pg.reload(synchronous_standby_names="")
+            hidden.wait(30)
+        sluice.caught_up()
+        assert pg.psql("SELECT v FROM a WHERE id = 5000") == "hidden"
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
+        # Nothing holds the bus any more.
+        sluice.wait_for(lambda: sluice.json("status")["bus"]["bytes"] < 3 * SEGMENT, 60, "the bus to be trimmed")
