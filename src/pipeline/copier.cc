@@ -193,6 +193,7 @@ void Copier::Release(Job& job, const HeldSnapshot& snapshot, const std::stop_tok
   copied.id = job.task.chosen.mirror.schema.id;
   copied.visibility = snapshot.visibility;
   copied.filter_until = snapshot.insert_lsn;
+  copied.bus_from = snapshot.bus_from;
   copied.replaces_uuid = job.task.replaces_uuid;
   done_(job.task, std::move(copied));
 }

@@ -55,7 +55,7 @@ class MergeLoop {
   void Fail(const TableFault& fault);
   // Commits up to `lsn` as soon as the bus has it, whatever the freshness.
   void FlushThrough(Lsn lsn) { flush_ = std::max(flush_, lsn); }
-  // A copy that starts at `from` needs the bus from there on until Unpin.
+  // A copy needs the bus from `from` on until Unpin.
   void Pin(TableId table, Lsn from);
   void Unpin(TableId table) { pins_.erase(table); }
 

@@ -171,10 +171,13 @@ void Mirror::QueueCopy(CopyTask task) {
   TableStatus status;
   status.state = TableState::kCopying;
   const auto info = BusInfo();
-  const TableId id = task.chosen.mirror.schema.id;
-  merge_->Pin(id, info ? info->first_lsn : Lsn{});
+  merge_->Pin(task.chosen.mirror.schema.id, info ? info->first_lsn : Lsn{});
   merge_->Park(task.chosen, status, {});
   tracker_->Watch(task.chosen);
+  CopyAgain(std::move(task));
+}
+
+void Mirror::CopyAgain(CopyTask task) {
   {
     const std::lock_guard lock(copies_mutex_);
     copies_.push_back(std::move(task));
@@ -182,10 +185,25 @@ void Mirror::QueueCopy(CopyTask task) {
   copies_wake_.notify_all();
 }
 
-Result<HeldSnapshot> Mirror::SnapshotForCopies() {
-  if (!slot_snapshot_) return source_.HoldSnapshot();
-  HeldSnapshot out = std::move(*slot_snapshot_);
-  slot_snapshot_.reset();
+Result<HeldSnapshot> Mirror::SnapshotForCopies(const std::vector<CopyTask>& tasks) {
+  SLUICE_LET(const bus::BusInfo before, bus::ReadBusInfo(files_, options_.bus),
+             "asking what the bus holds");
+  HeldSnapshot out;
+  if (slot_snapshot_) {
+    out = *std::exchange(slot_snapshot_, std::nullopt);
+  } else {
+    SLUICE_LET(out, source_.HoldSnapshot());
+  }
+  // Without the last cut itself: on a quiet source none may follow at which to commit the table.
+  const Lsn through = std::max(before.first_lsn, Lsn{before.last_cut.lsn.value - 1});
+  SLUICE_LET(out.bus_from,
+             bus::SeenThrough(files_, options_.bus, before.first_lsn, through, out.visibility),
+             "looking for what the snapshot does not see");
+  for (const CopyTask& task : tasks) {
+    merge_->Post([id = task.chosen.mirror.schema.id, from = out.bus_from](MergeLoop& merge) {
+      merge.Pin(id, from);
+    });
+  }
   return out;
 }
 
@@ -195,7 +213,7 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
   if (!copied && copied.error().kind() == ErrorKind::kStopped) return true;
   if (!copied && PassesForCopy(copied.error())) {
     log::Get("copy")->warn("copying {} again: {}", name, copied.error().message());
-    QueueCopy(task);
+    CopyAgain(task);
     return false;
   }
   if (!copied) {
@@ -209,19 +227,16 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
   log::Get("copy")->info("copied {}", name);
   ReachFaultPoint("copy.table_copied");
   const auto shared = std::make_shared<const CopiedTable>(std::move(*copied));
-  // From the bus's begin on, wherever that is once it can be asked; until then all of it stays.
-  const auto open = [this, task, shared]() -> Result<std::unique_ptr<MirrorTable>> {
-    SLUICE_LET(const bus::BusInfo info, BusInfo(), "asking where the bus begins");
-    return MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared,
-                                   Cut{info.first_lsn, 0});
+  const auto open = [this, task, shared] {
+    return MirrorTable::OpenCopied(*lake_, task.chosen, task.target, *shared);
   };
-  merge_->Post([chosen = task.chosen, open, id](MergeLoop& merge) {
+  merge_->Post([chosen = task.chosen, open, id, from = shared->bus_from](MergeLoop& merge) {
     merge.Unpin(id);
-    merge.Arrive(chosen, Cut{}, open);
+    merge.Arrive(chosen, Cut{from, 0}, open);
     ReachFaultPoint("copy.handed_over");
   });
-  // Its first commit is at a cut past its start, also where nothing happened in between.
-  RequestCut(std::max(shared->filter_until, Lsn{progress_.durable_lsn + 1}));
+  // Its first commit is at a cut from there on, also where nothing happens.
+  RequestCut(shared->filter_until);
   return true;
 }
 

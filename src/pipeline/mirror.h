@@ -59,9 +59,10 @@ class Mirror {
   // Waits until there are some, or `stop`.
   void WaitForCopies(const std::stop_token& stop);
   std::vector<CopyTask> TakeCopies();
-  void QueueCopy(CopyTask task);
-  // The snapshot for the next copies: the slot's own right after it was made, else a fresh one.
-  Result<HeldSnapshot> SnapshotForCopies();
+  // The snapshot for these: the slot's own right after it was made, else a fresh one.
+  Result<HeldSnapshot> SnapshotForCopies(const std::vector<CopyTask>& tasks);
+  // One that was taken goes back among those that wait.
+  void CopyAgain(CopyTask task);
   // Hands a copied table to the merge loop, or fails it, or (false) queues it to be copied again,
   // which had better wait a little. Any thread.
   bool CopyDone(const CopyTask& task, Result<CopiedTable> copied);
@@ -104,6 +105,8 @@ class Mirror {
   Result<bus::BusInfo> BusInfo();
   Status TrimBus();
   Result<CopyTask> MakeCopyTask(ChosenTable chosen);
+  // On the merge thread, or before it runs. The bus is kept for it from now on.
+  void QueueCopy(CopyTask task);
   Status Renew(const postgres::SourceTable& source, ChosenTable& chosen);
 
   PipelineOptions options_;

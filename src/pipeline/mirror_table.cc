@@ -84,10 +84,10 @@ Result<std::unique_ptr<MirrorTable>> MirrorTable::OpenLive(const Lake& lake, Cho
 
 Result<std::unique_ptr<MirrorTable>> MirrorTable::OpenCopied(const Lake& lake, ChosenTable chosen,
                                                              iceberg::LoadedTable target,
-                                                             CopiedTable copied, Cut start) {
+                                                             CopiedTable copied) {
   std::optional<std::string> replaces = std::move(copied.replaces_uuid);
   std::unique_ptr<MirrorTable> out(
-      new MirrorTable(lake, std::move(chosen), std::move(target), start));
+      new MirrorTable(lake, std::move(chosen), std::move(target), Cut{copied.bus_from, 0}));
   SLUICE_TRY(out->OpenIndex(), "opening the key index of {}", out->loaded_.identifier.ToString());
   out->MakeMerge();
   SLUICE_TRY(out->merge_->AddCopied(copied.files), "taking in the copy of {}",

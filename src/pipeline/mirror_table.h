@@ -25,6 +25,7 @@ struct CopiedTable {
   std::vector<parquet::DataFile> files;
   SnapshotVisibility visibility;
   Lsn filter_until;
+  Lsn bus_from;  // where its changes begin on the bus: `visibility` sees everything before
   // A resync: the lake table of this uuid is replaced by the first commit.
   std::optional<std::string> replaces_uuid;
 };
@@ -38,7 +39,7 @@ class MirrorTable {
   // `target` is what the copy was written for: NewLakeTable's.
   static Result<std::unique_ptr<MirrorTable>> OpenCopied(const Lake& lake, ChosenTable chosen,
                                                          iceberg::LoadedTable target,
-                                                         CopiedTable copied, Cut start);
+                                                         CopiedTable copied);
 
   const TableId& id() const { return chosen_.mirror.schema.id; }
   const ChosenTable& chosen() const { return chosen_; }

@@ -24,6 +24,7 @@ struct HeldSnapshot {
   std::string name;
   SnapshotVisibility visibility;
   Lsn insert_lsn;  // read after the snapshot was taken
+  Lsn bus_from;    // what the bus holds up to here it sees (Mirror's to say)
 };
 
 struct NewSlot {

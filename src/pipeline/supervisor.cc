@@ -167,11 +167,11 @@ void Supervisor::RunCopies(const std::stop_token& stop) {
 }
 
 void Supervisor::CopyAll(std::vector<CopyTask> tasks, const std::stop_token& stop) {
-  const auto held = mirror_->SnapshotForCopies();
+  const auto held = mirror_->SnapshotForCopies(tasks);
   if (!held) {
     log::Get("copy")->warn("no snapshot to copy from: {}", held.error().message());
     pipeline::Pause(stop, kCopyAgainPauseUs);
-    for (CopyTask& task : tasks) mirror_->QueueCopy(std::move(task));
+    for (CopyTask& task : tasks) mirror_->CopyAgain(std::move(task));
     return;
   }
   log::Get("copy")->info("copying {} tables with {} workers", tasks.size(), options_.copy_workers);

@@ -36,6 +36,8 @@ class Process {
   Result<std::string> StepCapture();
   Result<std::string> StepMerge();
   std::string StepCopy() { return copy_.Step(); }
+  // The snapshot of the copies; null: none.
+  const pipeline::HeldSnapshot* held() const { return copy_.held(); }
   void Retain() { mirror_->RetainBus(); }
 
   pipeline::Mirror& mirror() { return *mirror_; }

@@ -16,6 +16,8 @@ inline constexpr char kLedger[] = "ledger";
 inline constexpr char kFiles[] = "files";
 // The slot is not confirmed past what outlives the program: the bus, or the ledger.
 inline constexpr char kConfirmed[] = "confirmed";
+// What a copy's snapshot holds is not read from the bus again.
+inline constexpr char kOnce[] = "once";
 // No table fails and the program does not end, unless something that was done to them is a reason.
 inline constexpr char kAlive[] = "alive";
 // When nothing is broken any more, the lake becomes the source.

@@ -42,9 +42,9 @@ std::string SimCopy::Step() {
     held_.reset();
     tasks_ = mirror_.TakeCopies();
     if (tasks_.empty()) return "";
-    auto held = mirror_.SnapshotForCopies();
+    auto held = mirror_.SnapshotForCopies(tasks_);
     if (!held) {
-      for (pipeline::CopyTask& task : tasks_) mirror_.QueueCopy(std::move(task));
+      for (pipeline::CopyTask& task : tasks_) mirror_.CopyAgain(std::move(task));
       tasks_.clear();
       return "copy: no snapshot";
     }
@@ -73,6 +73,7 @@ Result<pipeline::CopiedTable> SimCopy::Copy(const pipeline::CopyTask& task) cons
   out.id = task.chosen.mirror.schema.id;
   out.visibility = held_->visibility;
   out.filter_until = held_->insert_lsn;
+  out.bus_from = held_->bus_from;
   out.replaces_uuid = task.replaces_uuid;
   return out;
 }

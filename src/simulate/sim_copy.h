@@ -20,6 +20,8 @@ class SimCopy {
 
   // Returns what it did; empty: there was nothing to do.
   std::string Step();
+  // The snapshot it reads under; null: none.
+  const pipeline::HeldSnapshot* held() const { return held_ ? &*held_ : nullptr; }
 
  private:
   Result<pipeline::CopiedTable> Copy(const pipeline::CopyTask& task) const;

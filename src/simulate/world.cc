@@ -97,7 +97,7 @@ std::string World::Act() {
   }
   if (dice < 62) return StepCapture();
   if (dice < 84) return StepMerge();
-  if (dice < 92) return process_ ? process_->StepCopy() : "";
+  if (dice < 92) return StepCopy();
   if (dice < 93) {
     database_.Noise();
     return "";

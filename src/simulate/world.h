@@ -46,6 +46,8 @@ class World {
   void Stop();
   std::string StepCapture();
   std::string StepMerge();
+  std::string StepCopy();
+  std::string StepCopy();
   Status Ended(const Error& error, const std::string& what);
   // Faults stop, and the lake must become the source.
   Status Converge();

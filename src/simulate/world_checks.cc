@@ -32,6 +32,24 @@ Status World::CheckTables() {
   return {};
 }
 
+// Unless the source hid some of it.
+std::string World::StepCopy() {
+  if (process_ == nullptr) return "";
+  const auto bus = bus::ReadBusInfo(files_, pipeline_.bus);
+  const bool hides = database_.hides_any();
+  const auto now = database_.TakeSnapshot().visibility;
+  const std::string before = process_->held() ? process_->held()->name : "";
+  std::string done = process_->StepCopy();
+  const pipeline::HeldSnapshot* held = process_->held();
+  const bool fresh = held != nullptr && held->name != before && held->visibility.SeesAllOf(now);
+  // The last cut is read again: it may be the one at which the table is committed.
+  if (bus && fresh && !hides && held->bus_from.value + 1 < bus->last_cut.lsn.value) {
+    broken_ = rule::Broken(rule::kOnce, "a copy begins at {} on the bus, its snapshot at {}",
+                           ToString(held->bus_from), ToString(bus->last_cut.lsn));
+  }
+  return done;
+}
+
 void World::Confirmed(Lsn lsn) {
   if (broken_) broken_ = IsKept(lsn);
 }
