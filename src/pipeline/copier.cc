@@ -17,6 +17,8 @@ struct Copier::Job {
   std::vector<parquet::DataFile> files;
   size_t chunks_left = 0;
   int open_writers = 0;
+  bool begun = false;
+  bool postponed = false;
   bool failed = false;
   bool reported = false;
 
@@ -24,18 +26,52 @@ struct Copier::Job {
 };
 
 Copier::Copier(const Lake& lake, StatusBoard& board, Done done)
-    : lake_(lake), board_(board), done_(std::move(done)) {}
+    : lake_(lake), board_(board), done_(std::move(done)), begun_us_(lake.clock.SteadyMicros()) {}
 
 Copier::~Copier() = default;
 
-void Copier::Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
-                 const std::stop_token& stop) {
+std::vector<CopyTask> Copier::Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
+                                  const std::stop_token& stop) {
   Plan(std::move(tasks), snapshot);
-  std::vector<std::jthread> workers;
-  const size_t wanted = std::min(static_cast<size_t>(lake_.options.copy_workers), chunks_.size());
-  for (size_t i = 0; i < std::max<size_t>(wanted, 1); ++i) {
-    workers.emplace_back([&, stop] { Work(snapshot, stop); });
+  {
+    std::vector<std::jthread> workers;
+    const size_t wanted = std::min(static_cast<size_t>(lake_.options.copy_workers), chunks_.size());
+    for (size_t i = 0; i < std::max<size_t>(wanted, 1); ++i) {
+      workers.emplace_back([&, stop] { Work(snapshot, stop); });
+    }
   }
+  return NotBegun();
+}
+
+std::vector<CopyTask> Copier::NotBegun() {
+  std::vector<CopyTask> out;
+  for (const auto& job : jobs_) {
+    if (job->postponed) out.push_back(std::move(job->task));
+  }
+  return out;
+}
+
+bool Copier::TimeIsUp() const {
+  return lake_.clock.SteadyMicros() - begun_us_ >= lake_.options.copy_transaction_us;
+}
+
+// The first table always does: no limit is too small to make progress. Under the mutex.
+bool Copier::MayBegin(Job& job) {
+  if (job.postponed) return false;
+  const bool up = TimeIsUp();
+  if (!job.begun && up && next_chunk_ > 1) {
+    job.postponed = true;
+    return false;
+  }
+  job.begun = true;
+  if (up && !std::exchange(warned_, true)) {
+    log::Get("copy")->warn(
+        "copying {} takes longer than copy.max_transaction ({} s): its snapshot stays open until "
+        "it "
+        "is complete, and vacuum at the source waits",
+        job.name(), lake_.options.copy_transaction_us / 1'000'000);
+  }
+  return true;
 }
 
 void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot) {
@@ -117,7 +153,7 @@ bool Copier::Next(Chunk& out) {
   const std::lock_guard lock(mutex_);
   while (next_chunk_ < chunks_.size()) {
     out = chunks_[next_chunk_++];
-    if (!out.job->failed) return true;
+    if (!out.job->failed && MayBegin(*out.job)) return true;
     --out.job->chunks_left;
   }
   return false;

@@ -3,6 +3,11 @@
 // idles at the end. Rows go from the wire into Parquet files; what a table's files hold is handed
 // on when its last chunk is done.
 //
+// A held snapshot keeps vacuum from the whole source, so none lasts longer than configured: when
+// the time is up no further table begins, and those go on under a new one. Chunks of one table
+// never mix snapshots (a row that moves between blocks would be seen twice or never), so one that
+// has begun is finished, which the log says.
+//
 // Rule B decides for every copied table (change/visibility.h): nothing compares LSNs.
 #pragma once
 
@@ -38,8 +43,10 @@ class Copier {
   Copier(const Lake& lake, StatusBoard& board, Done done);
   ~Copier();
 
-  // Returns when every task is done or `stop` is requested.
-  void Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot, const std::stop_token& stop);
+  // Returns when every task is done or `stop` is requested, or what was not begun when the time of
+  // the snapshot was up: for another Run, of another copier.
+  std::vector<CopyTask> Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
+                            const std::stop_token& stop);
 
  private:
   struct Job;
@@ -54,6 +61,9 @@ class Copier {
   void WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
               const std::stop_token& stop);
   bool Next(Chunk& out);
+  bool MayBegin(Job& job);
+  bool TimeIsUp() const;
+  std::vector<CopyTask> NotBegun();
   Status CopyChunk(const Chunk& chunk, postgres::Connection& connection,
                    const HeldSnapshot& snapshot, const std::stop_token& stop,
                    std::unique_ptr<parquet::DataFileWriter>& writer);
@@ -65,10 +75,12 @@ class Copier {
   const Lake& lake_;
   StatusBoard& board_;
   Done done_;
+  const int64_t begun_us_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<Chunk> chunks_;
   size_t next_chunk_ = 0;
+  bool warned_ = false;
 };
 
 }  // namespace sluice::pipeline

@@ -166,20 +166,24 @@ void Supervisor::RunCopies(const std::stop_token& stop) {
   }
 }
 
+// Under one snapshot, or as many as `copy: max_transaction` makes it.
 void Supervisor::CopyAll(std::vector<CopyTask> tasks, const std::stop_token& stop) {
-  const auto held = mirror_->SnapshotForCopies(tasks);
-  if (!held) {
-    log::Get("copy")->warn("no snapshot to copy from: {}", held.error().message());
-    pipeline::Pause(stop, kCopyAgainPauseUs);
-    for (CopyTask& task : tasks) mirror_->CopyAgain(std::move(task));
-    return;
-  }
-  log::Get("copy")->info("copying {} tables with {} workers", tasks.size(), options_.copy_workers);
   std::atomic<bool> again = false;
-  Copier copier(mirror_->lake(), board_, [&](const CopyTask& task, Result<CopiedTable> copied) {
+  const auto done = [&](const CopyTask& task, Result<CopiedTable> copied) {
     if (!mirror_->CopyDone(task, std::move(copied))) again = true;
-  });
-  copier.Run(std::move(tasks), *held, stop);
+  };
+  while (!tasks.empty() && !stop.stop_requested()) {
+    const auto held = mirror_->SnapshotForCopies(tasks);
+    if (!held) {
+      log::Get("copy")->warn("no snapshot to copy from: {}", held.error().message());
+      for (CopyTask& task : tasks) mirror_->CopyAgain(std::move(task));
+      again = true;
+      break;
+    }
+    log::Get("copy")->info("copying {} tables with {} workers", tasks.size(),
+                           options_.copy_workers);
+    tasks = Copier(mirror_->lake(), board_, done).Run(std::move(tasks), *held, stop);
+  }
   if (again) pipeline::Pause(stop, kCopyAgainPauseUs);
 }
 

@@ -41,17 +41,10 @@ std::string SimCopy::Step() {
     if (held_) source_.Forget(held_->name);
     held_.reset();
     tasks_ = mirror_.TakeCopies();
-    if (tasks_.empty()) return "";
-    auto held = mirror_.SnapshotForCopies(tasks_);
-    if (!held) {
-      for (pipeline::CopyTask& task : tasks_) mirror_.CopyAgain(std::move(task));
-      tasks_.clear();
-      return "copy: no snapshot";
-    }
-    held_ = std::move(*held);
-    return fmt::format("copy: {} tables under {}, read at {}", tasks_.size(), held_->name,
-                       ToString(held_->insert_lsn));
+    return tasks_.empty() ? "" : Hold();
   }
+  // The time of the snapshot is up: the rest goes on under a new one.
+  if (random_.OneIn(8)) return Hold();
   const pipeline::CopyTask task = std::move(tasks_.back());
   tasks_.pop_back();
   auto copied = Copy(task);
@@ -59,6 +52,20 @@ std::string SimCopy::Step() {
                                  copied ? "done" : copied.error().message());
   static_cast<void>(mirror_.CopyDone(task, std::move(copied)));
   return done;
+}
+
+std::string SimCopy::Hold() {
+  if (held_) source_.Forget(held_->name);
+  held_.reset();
+  auto held = mirror_.SnapshotForCopies(tasks_);
+  if (!held) {
+    for (pipeline::CopyTask& task : tasks_) mirror_.CopyAgain(std::move(task));
+    tasks_.clear();
+    return "copy: no snapshot";
+  }
+  held_ = std::move(*held);
+  return fmt::format("copy: {} tables under {}, read at {}", tasks_.size(), held_->name,
+                     ToString(held_->insert_lsn));
 }
 
 Result<pipeline::CopiedTable> SimCopy::Copy(const pipeline::CopyTask& task) const {

@@ -24,6 +24,7 @@ class SimCopy {
   const pipeline::HeldSnapshot* held() const { return held_ ? &*held_ : nullptr; }
 
  private:
+  std::string Hold();
   Result<pipeline::CopiedTable> Copy(const pipeline::CopyTask& task) const;
   Result<std::vector<parquet::DataFile>> WriteFiles(const pipeline::CopyTask& task,
                                                     const Rows& rows) const;

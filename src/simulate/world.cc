@@ -202,7 +202,7 @@ Status World::Converge() {
     SLUICE_TRY(After());
     Note(StepMerge());
     SLUICE_TRY(After());
-    if (process_) Note(process_->StepCopy());
+    Note(StepCopy());
     SLUICE_TRY(After());
     if (process_ && Reached(target)) {
       SLUICE_TRY(checker_.CheckNewest());
