@@ -1,5 +1,6 @@
 #include "change/change_batch.h"
 
+#include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
@@ -17,6 +18,17 @@ std::shared_ptr<arrow::Schema> AllNullable(const arrow::Schema& schema) {
 }
 
 }  // namespace
+
+ChangeBatch NameTransactions(std::vector<TransactionRun> transactions) {
+  ChangeBatch out;
+  for (TransactionRun& run : transactions)
+    run.row_end = static_cast<uint32_t>(&run - transactions.data()) + 1;
+  out.operations.assign(transactions.size(), Op::kUpdate);
+  out.rows = arrow::RecordBatch::Make(arrow::schema({}), static_cast<int64_t>(transactions.size()),
+                                      arrow::ArrayVector());
+  out.runs = std::move(transactions);
+  return out;
+}
 
 bool ChangeBatch::IsUnsent(int64_t row, int column) const {
   if (unsent == nullptr) return false;

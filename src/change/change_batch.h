@@ -57,6 +57,11 @@ struct ChangeBatch {
   int64_t MemoryBytes() const;
 };
 
+// Transactions that changed other tables only, by name: a batch of no table (TableId{}) with a row
+// without columns for each. They are kept so that what a source sends again can be told from
+// another history. Each needs its end LSN, in commit order.
+ChangeBatch NameTransactions(std::vector<TransactionRun> transactions);
+
 // The table's changes cannot be carried on from here: its shape changed, or a value does not fit
 // its lake type. The table stays at a cut before this record and fails with these words.
 struct TableStop {

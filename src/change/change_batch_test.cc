@@ -118,6 +118,17 @@ TEST(ChangeBatch, ComesBackWithoutKeysAndMaskAndOutOfASlice) {
   ExpectEqual(*parsed, batch);
 }
 
+TEST(ChangeBatch, ComesBackWithNamesOnly) {
+  const ChangeBatch batch = NameTransactions(
+      {{.end_lsn = {5}, .xid = 6, .commit_time_us = 7}, {.end_lsn = {9}, .xid = 1ULL << 33}});
+  EXPECT_EQ(batch.table, TableId{});
+  EXPECT_EQ(batch.rows->num_rows(), 2);
+  EXPECT_EQ(batch.runs[1].row_end, 2U);
+  const auto parsed = ParseChangeBatch(SerializeChangeBatch(batch).value());
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  ExpectEqual(*parsed, batch);
+}
+
 TEST(ChangeBatch, ComesBackEmpty) {
   ChangeBatch batch = Sample();
   batch.rows = batch.rows->Slice(0, 0);

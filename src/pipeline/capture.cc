@@ -138,7 +138,8 @@ Status Capture::CheckResent(Lsn position) {
 
 Status Capture::QueueRecords(std::vector<postgres::ChangeDecoder::Record> records) {
   for (postgres::ChangeDecoder::Record& record : records) {
-    if (const auto* batch = std::get_if<ChangeBatch>(&record)) {
+    const auto* batch = std::get_if<ChangeBatch>(&record);
+    if (batch != nullptr && batch->table != TableId{}) {
       progress_.changes += static_cast<uint64_t>(batch->row_count());
     }
     queue_.push_back(ToBusRecord(std::move(record)));

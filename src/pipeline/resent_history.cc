@@ -8,9 +8,9 @@ constexpr size_t kPollBytes = 4 << 20;
 
 Error AnotherHistory(Lsn at) {
   return MakeError(ErrorKind::kConfig,
-                   "the source has another history than the one that was mirrored: the "
-                   "transaction that ended at {} is not there any more. It was rolled back to an "
-                   "older state (restored backup or image) and written to since",
+                   "the source has another history than the one that was mirrored, which shows "
+                   "in the transaction that ended at {}. It was rolled back to an older state "
+                   "(restored backup or image) and written to since",
                    ToString(at))
       .WithHint(
           "bring the newer state back, or start over: `sluice drop --keep-lake`, `sluice tables "
@@ -47,11 +47,13 @@ Status ResentHistory::Load(Lsn lsn) {
 }
 
 Status ResentHistory::Sent(Lsn end_lsn, uint64_t xid) {
-  if (reader_ == nullptr || end_lsn <= from_) return {};
-  SLUICE_TRY(Load(std::min(end_lsn, through_)));
+  if (reader_ == nullptr || end_lsn <= from_ || end_lsn > through_) return {};
+  SLUICE_TRY(Load(end_lsn));
   const auto first = held_.begin();
-  if (first == held_.end() || first->first > end_lsn) return {};
-  if (first->first < end_lsn || first->second != xid) return AnotherHistory(first->first);
+  if (first == held_.end()) return AnotherHistory(end_lsn);
+  if (first->first != end_lsn || first->second != xid) {
+    return AnotherHistory(std::min(first->first, end_lsn));
+  }
   held_.erase(first);
   return {};
 }

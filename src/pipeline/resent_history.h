@@ -1,6 +1,9 @@
 // After a restart Postgres sends again what it has not been told to forget. Those transactions must
-// be the ones the bus holds: others mean that the source went back to an older state and on from
-// there (a restored backup or image), where positions alone would not tell.
+// be the ones the bus holds, and no more: others mean that the source went back to an older state
+// and on from there (a restored backup or image), where positions alone would not tell. Without
+// this its new transactions would be taken for known ones.
+//
+// What the bus was trimmed of cannot be compared; retention keeps a full segment (bus/embedded).
 #pragma once
 
 #include <map>
@@ -18,8 +21,8 @@ class ResentHistory {
   static Result<std::unique_ptr<ResentHistory>> Open(std::unique_ptr<bus::BusReader> reader,
                                                      Lsn from, Lsn through);
 
-  // One transaction sent again, in commit order. It may be none of the bus's (its tables are not
-  // mirrored). kConfig: the bus has another one there, or one before that was not sent.
+  // One transaction with changes sent again, in commit order. kConfig: the bus has none or another
+  // one there, or has one before that was not sent.
   Status Sent(Lsn end_lsn, uint64_t xid);
   // The source is past `through`: all of the bus's were sent. kConfig as above.
   Status Passed();

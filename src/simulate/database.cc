@@ -370,6 +370,20 @@ void Database::FinishAll() {
   ShowAll();
 }
 
+void Database::RollBackTo(Lsn end) {
+  next_xid_ = 0;
+  while (!wal_.empty() && wal_.back().end > end) wal_.pop_back();
+  for (const WalRecord& record : wal_) {
+    next_xid_ = std::max({next_xid_, record.xid + 1, record.subxid + 1});
+  }
+  history_.erase(history_.upper_bound(end), history_.end());
+  visible_ = newest();
+  open_.clear();
+  committed_.clear();
+  locked_.clear();
+  next_ = end;
+}
+
 Snapshot Database::TakeSnapshot() const {
   Snapshot out;
   out.state = visible_;

@@ -85,6 +85,8 @@ class Database {
   // Every open transaction ends, as at a restart.
   void AbortAll();
   void FinishAll();
+  // As a restored backup: the log ends at `end`, and nobody remembers what followed.
+  void RollBackTo(Lsn end);
 
   Snapshot TakeSnapshot() const;
   uint64_t visible_truncates() const { return truncates_; }

@@ -115,4 +115,10 @@ void SimSource::Restart(bool crashed) {
   if (crashed) slot_.confirmed = slot_.saved;
 }
 
+void SimSource::GoBack(Lsn end) {
+  DropConnections();
+  database_.RollBackTo(end);
+  slot_.confirmed = slot_.saved = std::min(slot_.confirmed, end);
+}
+
 }  // namespace sluice::simulate

@@ -47,6 +47,8 @@ class SimSource final : public pipeline::Source {
   }
   // As a restored backup: the log ends earlier than it did.
   void RollBack(Lsn end) { rolled_back_to_ = end; }
+  // The same, slot and all, so that it may go on from there.
+  void GoBack(Lsn end);
 
  private:
   Status CheckLine() const;

@@ -81,6 +81,9 @@ class World {
   // At the very end: a source that is not ours any more must be refused, and nothing may move.
   Status CheckRefusals();
   Status MustRefuse(const std::string& why);
+  // A source that went back to an older state, and on from there past where it was.
+  Status CheckOtherHistory();
+  Status MustNotFollow(Lsn back, Lsn cut);
 
   WorldOptions options_;
   Random random_;

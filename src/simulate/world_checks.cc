@@ -71,7 +71,43 @@ Status World::IsKept(Lsn lsn) {
                       ToString(recorded));
 }
 
+// Where nothing had been committed since that state only its new transactions tell: they end where
+// cuts were closed already, and would be taken for known ones.
+Status World::CheckOtherHistory() {
+  const Lsn back = database_.end();
+  for (int i = 0; i < 100; ++i) database_.Noise();
+  Lsn cut;
+  while (cut <= back) {
+    clock_.Advance(1'000'000);
+    Note(StepCapture());
+    SLUICE_TRY(After());
+    if (process_ == nullptr) return {};
+    cut = Lsn{process_->mirror().progress().durable_lsn};
+  }
+  Stop();
+  files_.KillProcess();
+  source_.GoBack(back);
+  while (database_.end() <= cut) database_.Step();
+  database_.FinishAll();
+  return database_.At(cut) == database_.At(back) ? Status() : MustNotFollow(back, cut);
+}
+
+Status World::MustNotFollow(Lsn back, Lsn cut) {
+  constexpr int kStepsMax = 4000;
+  SLUICE_LET(const auto follower, Process::Start(pipeline_, around_));
+  Result<std::string> step;
+  for (int i = 0; i < kStepsMax && step; ++i) {
+    clock_.Advance(1'000'000);
+    step = follower->StepCapture();
+  }
+  SLUICE_LET(const auto bus, bus::ReadBusInfo(files_, pipeline_.bus));
+  if (!step && step.error().kind() == ErrorKind::kConfig && bus.last_cut.lsn <= cut) return {};
+  return rule::Broken(rule::kRefused, "another history from {} on was followed past {}: {}",
+                      ToString(back), ToString(cut), step ? "no error" : step.error().message());
+}
+
 Status World::CheckRefusals() {
+  if (random_.OneIn(3)) return CheckOtherHistory();
   Stop();
   files_.KillProcess();
   if (random_.OneIn(2)) {

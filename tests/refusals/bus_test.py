@@ -170,3 +170,28 @@ def test_the_source_was_rolled_back(stopped, tmp_path, newer: bool) -> None:
     after = stopped.sluice.json("status")["tables"]
     assert [table["snapshot_id"] for table in after] == [table["snapshot_id"] for table in before], "nothing was applied"
     stopped.starts_over(*BOTH)
+
+
+def test_the_source_was_rolled_back_over_a_quiet_time(stopped, tmp_path) -> None:
+    """Nothing mirrored was committed since the backup, so only what it commits anew can tell; that ends where cuts were closed."""
+    server, copy = stopped.server, tmp_path / "copy"
+    server.stop()
+    shutil.copytree(server.data, copy, symlinks=True)
+    server.start()
+    stopped.follow()
+    end = stopped.psql("SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal();"
+                       " SELECT pg_current_wal_insert_lsn()").splitlines()[-1]
+    stopped.sluice.caught_up()
+    before = stopped.sluice.json("status")["tables"]
+    assert stopped.sluice.stop() == DONE
+    server.stop()
+    put_back(stopped, copy)
+    server.start()
+    stopped.psql("UPDATE a SET v = 'another history' WHERE id < 150")
+    assert stopped.psql(f"SELECT pg_current_wal_insert_lsn() < '{end}'::pg_lsn") == "t", "it would be past the last cut"
+    stopped.psql("SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal();"
+                 " SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x')")
+    stopped.refuses(OPERATOR, "another history", "resync")
+    after = stopped.sluice.json("status")["tables"]
+    assert [table["snapshot_id"] for table in after] == [table["snapshot_id"] for table in before], "nothing was applied"
+    stopped.starts_over(*BOTH)

@@ -7,7 +7,8 @@ size_t SegmentsToRemove(std::span<const ClosedSegment> oldest_first, uint64_t bu
   const uint64_t bytes_high = limits.bytes_max / 5 * 4;
   size_t count = 0;
   for (const ClosedSegment& segment : oldest_first) {
-    const bool old = segment.closed_us < limits.now_us - limits.retention_us;
+    const bool newest = &segment == &oldest_first.back();
+    const bool old = !newest && segment.closed_us < limits.now_us - limits.retention_us;
     if (segment.end > pinned || (!old && bus_bytes <= bytes_high)) break;
     bus_bytes -= segment.bytes;
     ++count;

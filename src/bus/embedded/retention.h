@@ -22,7 +22,8 @@ struct RetentionLimits {
 };
 
 // How many of the oldest segments go: those that end at or below `pinned` and are older than
-// retention, and, above 80 % of bytes_max, as many more of them as bring the bus below it.
+// retention, but the newest one (it tells one history of the source from another, also after a
+// quiet time), and, above 80 % of bytes_max, as many more of them as bring the bus below it.
 // `bus_bytes` counts the open segment too.
 size_t SegmentsToRemove(std::span<const ClosedSegment> oldest_first, uint64_t bus_bytes,
                         const RetentionLimits& limits, Lsn pinned);

@@ -16,6 +16,13 @@ TEST(Retention, OldSegmentsGo) {
   EXPECT_EQ(SegmentsToRemove(kSegments, 80, limits, Lsn{100}), 2U);
 }
 
+TEST(Retention, TheNewestStaysWhateverItsAge) {
+  RetentionLimits limits{.now_us = 9999, .retention_us = 1000, .bytes_max = 1000};
+  EXPECT_EQ(SegmentsToRemove(kSegments, 80, limits, Lsn{100}), 2U);
+  limits.bytes_max = 40;
+  EXPECT_EQ(SegmentsToRemove(kSegments, 80, limits, Lsn{100}), 3U) << "but for room";
+}
+
 TEST(Retention, WhatIsPinnedStaysWhateverItsAge) {
   const RetentionLimits limits{.now_us = 9999, .retention_us = 1000, .bytes_max = 50};
   EXPECT_EQ(SegmentsToRemove(kSegments, 80, limits, Lsn{9}), 0U);

@@ -9,6 +9,7 @@ namespace {
 
 // Row numbers within a batch are 32 bits, and small batches keep the bus's records small.
 constexpr uint32_t kBatchRowsMax = 1 << 16;
+constexpr size_t kOthersMax = 1 << 12;
 
 bool StopsTheTable(const Error& error) {
   return error.kind() == ErrorKind::kUnsupported || error.kind() == ErrorKind::kCorrupt ||
@@ -27,6 +28,7 @@ void BatchAssembler::Describe(const RelationMessage& relation) {
 void BatchAssembler::Begin(Lsn end_lsn, uint64_t xid, int64_t commit_time_us) {
   ++transaction_;
   run_ = TransactionRun{end_lsn, xid, commit_time_us, 0, 0};
+  changes_ = false;
 }
 
 Result<BatchAssembler::Relation*> BatchAssembler::Find(uint32_t oid) {
@@ -117,6 +119,7 @@ Status BatchAssembler::Stop(Relation& relation, const Error& why) {
     if (before->row_count() > 0) Emit(std::move(*before));
     relation.batch = nullptr;
   }
+  std::erase(touched_, &relation);
   Emit(TableStop{id, why.message(), why.hint()});
   return {};
 }
@@ -176,6 +179,7 @@ Status BatchAssembler::ApplyTo(uint32_t oid, const PgoutputMessage& change) {
 }
 
 Status BatchAssembler::Apply(const PgoutputMessage& change) {
+  changes_ = true;
   if (change.type == MessageType::kTruncate) {
     for (const uint32_t oid : change.truncated) SLUICE_TRY(ApplyTo(oid, change));
   } else {
@@ -204,6 +208,8 @@ Status BatchAssembler::SetEnd(Lsn end_lsn) {
 
 Status BatchAssembler::Commit(Lsn end_lsn) {
   SLUICE_TRY(SetEnd(end_lsn));
+  if (changes_ && touched_.empty()) others_.push_back(run_);
+  if (others_.size() >= kOthersMax) EmitOthers();
   for (Relation* relation : touched_) relation->in_run = false;
   touched_.clear();
   // Room for the next transaction, which may have to be held.
@@ -211,7 +217,12 @@ Status BatchAssembler::Commit(Lsn end_lsn) {
   return {};
 }
 
+void BatchAssembler::EmitOthers() {
+  if (!others_.empty()) Emit(NameTransactions(std::exchange(others_, {})));
+}
+
 Status BatchAssembler::Flush() {
+  EmitOthers();
   for (const auto& [oid, relation] : relations_) SLUICE_TRY(Close(*relation));
   return {};
 }

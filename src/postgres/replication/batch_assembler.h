@@ -71,6 +71,7 @@ class BatchAssembler {
   Status Close(Relation& relation);
   Status CloseLargest();
   void Emit(ChangeDecoder::Record record);
+  void EmitOthers();
 
   RelationResolver& resolver_;
   uint64_t generation_ = 0;  // of the resolver, when relations were last asked for
@@ -81,6 +82,8 @@ class BatchAssembler {
   uint64_t transaction_ = 0;  // counts transactions
   TransactionRun run_;        // of the open one
   std::vector<Relation*> touched_;
+  bool changes_ = false;                // of the open one, whatever the table
+  std::vector<TransactionRun> others_;  // transactions that changed no mirrored table
   std::vector<ChangeDecoder::Record> held_;
   uint64_t held_bytes_ = 0;
   uint64_t open_bytes_ = 0;

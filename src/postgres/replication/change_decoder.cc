@@ -32,6 +32,8 @@ struct Adoption {
   bool in_stream = false;  // messages carry a subxid
   bool skip = false;       // only its relations count
   Cut end;
+  uint64_t xid = 0;
+  bool changed = false;  // a skipped one, in what was not aborted
 };
 
 // The transaction between Begin and Commit.
@@ -39,6 +41,7 @@ struct Open {
   Lsn commit_lsn;
   uint64_t xid = 0;
   bool skip = false;
+  bool changed = false;         // a skipped one
   std::unique_ptr<Spool> rest;  // what memory could not hold
 };
 
@@ -88,7 +91,7 @@ class PgoutputDecoder final : public ChangeDecoder {
   // Decides whether a transaction is one that the bus has.
   Result<bool> SkipsEndedAt(Lsn commit_lsn, Lsn end_lsn) const;
   void StartAdoption(std::unique_ptr<Spool> spool, std::unordered_set<uint32_t> aborted,
-                     bool in_stream, bool skip, Cut end);
+                     bool in_stream, bool skip, Cut end, uint64_t xid);
   Status AdoptOne(const SpoolReader::Entry& entry);
   Status End(Cut end, bool skip);
   uint64_t Widen(uint32_t xid);
@@ -167,7 +170,10 @@ Status PgoutputDecoder::Change(std::string_view message) {
     return {};
   }
   if (open_ == nullptr) return Misplaced(parsed_.type);
-  if (open_->skip) return {};
+  if (open_->skip) {
+    open_->changed = true;
+    return {};
+  }
   if (assembler_.over_memory()) {
     open_->rest = spools_->Create(0);
     const Status kept = open_->rest->Append(0, message);
@@ -210,10 +216,10 @@ Status PgoutputDecoder::Commit() {
   SLUICE_LET(const bool skip, SkipsEndedAt(parsed_.commit_lsn, parsed_.end_lsn));
   const Cut end{parsed_.end_lsn, parsed_.commit_time_us};
   const std::unique_ptr<Open> open = std::move(open_);
-  if (skip && skipped_) SLUICE_TRY(skipped_(end.lsn, open->xid));
+  if (open->changed && skipped_) SLUICE_TRY(skipped_(end.lsn, open->xid));
   if (open->rest == nullptr) return End(end, skip);
   SLUICE_TRY(assembler_.SetEnd(end.lsn));
-  StartAdoption(std::move(open->rest), {}, false, false, end);
+  StartAdoption(std::move(open->rest), {}, false, false, end, open->xid);
   return Continue();
 }
 
@@ -249,24 +255,27 @@ Status PgoutputDecoder::StreamCommit() {
   SLUICE_LET(const bool skip, SkipsEndedAt(parsed_.commit_lsn, parsed_.end_lsn));
   const Cut end{parsed_.end_lsn, parsed_.commit_time_us};
   const uint64_t xid = Widen(parsed_.xid);
-  if (skip && skipped_) SLUICE_TRY(skipped_(end.lsn, xid));
   if (!skip) assembler_.Begin(end.lsn, xid, end.time_us);
-  StartAdoption(std::move(found->second.spool), std::move(found->second.aborted), true, skip, end);
+  StartAdoption(std::move(found->second.spool), std::move(found->second.aborted), true, skip, end,
+                xid);
   streams_.erase(found);
   return Continue();
 }
 
 void PgoutputDecoder::StartAdoption(std::unique_ptr<Spool> spool,
                                     std::unordered_set<uint32_t> aborted, bool in_stream, bool skip,
-                                    Cut end) {
+                                    Cut end, uint64_t xid) {
   SpoolReader reader(*spool);
-  adoption_.reset(
-      new Adoption{std::move(spool), std::move(reader), std::move(aborted), in_stream, skip, end});
+  adoption_.reset(new Adoption{std::move(spool), std::move(reader), std::move(aborted), in_stream,
+                               skip, end, xid});
 }
 
 Status PgoutputDecoder::AdoptOne(const SpoolReader::Entry& entry) {
   if (adoption_->in_stream && adoption_->aborted.contains(entry.subxid)) return {};
-  if (adoption_->skip && entry.message.front() != 'R') return {};
+  if (adoption_->skip && entry.message.front() != 'R') {
+    adoption_->changed = true;
+    return {};
+  }
   SLUICE_TRY(ParsePgoutput(entry.message, adoption_->in_stream, parsed_));
   if (parsed_.type == MessageType::kRelation) {
     // Those of an aborted subtransaction never count: Postgres describes a relation again after
@@ -285,6 +294,7 @@ Status PgoutputDecoder::Continue() {
     if (!entry) {
       const std::unique_ptr<Adoption> done = std::move(adoption_);
       ReachFaultPoint("spool.adopted");
+      if (done->changed && skipped_) SLUICE_TRY(skipped_(done->end.lsn, done->xid));
       return End(done->end, done->skip);
     }
     taken += entry->message.size();

@@ -28,7 +28,8 @@ struct DecoderOptions {
   uint64_t spool_bytes_max = uint64_t{50} << 30;
   uint64_t spool_memory_bytes = 4 << 20;  // of spooled messages, before they go to the files
   uint64_t reference_xid = 0;             // 64-bit xid of about now, for widening
-  // Called with end LSN and xid of each transaction that SkipThrough drops; its error is Consume's.
+  // Called with end LSN and xid of each transaction with changes that SkipThrough drops; its error
+  // is Consume's or Continue's.
   std::function<Status(Lsn, uint64_t)> skipped = {};
 };
 
@@ -52,12 +53,13 @@ class ChangeDecoder {
   virtual bool adopting() const = 0;
   virtual Status Continue() = 0;
 
-  // Finished records in commit order: schemas before the batches that need them. A batch never
-  // crosses a transaction that is still open: what is returned is committed, but a transaction may
-  // be split over several batches (then no cut may be closed between: see at_boundary).
-  // A TableStop: a value or shape of that table cannot be carried. None of its batches follow it;
-  // rows of the same transaction may stand before it, so the table stays at the cut before. Only
-  // another incarnation takes it up again.
+  // Finished records in commit order: schemas before the batches that need them. A transaction
+  // whose changes are all of other tables is named (change_batch.h, NameTransactions). A batch
+  // never crosses a transaction that is still open: what is returned is committed, but a
+  // transaction may be split over several batches (then no cut may be closed between: see
+  // at_boundary). A TableStop: a value or shape of that table cannot be carried. None of its
+  // batches follow it; rows of the same transaction may stand before it, so the table stays at the
+  // cut before. Only another incarnation takes it up again.
   using Record = std::variant<ChangeBatch, TableSchema, TableStop>;
   virtual std::vector<Record> TakeRecords() = 0;
   // Everything still held in open batches too (before a cut). At a boundary only.

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "postgres/replication/testing/decoder_harness.h"
 
 namespace sluice::postgres {
@@ -60,7 +62,11 @@ TEST_F(ChangeDecoderStopTest, StopsOneTableAtItsBadValueAndCarriesTheOthers) {
 TEST_F(ChangeDecoderStopTest, NamesTheColumnAndNoValue) {
   ASSERT_TRUE(Feed(Transaction(1000, 7, {EncodeRelation(Shape(kT)), BadText(kT)})));
   ASSERT_TRUE(Flush());
-  const auto* stop = std::get_if<TableStop>(&records.back());
+  const auto found = std::find_if(records.begin(), records.end(), [](const auto& record) {
+    return std::holds_alternative<TableStop>(record);
+  });
+  ASSERT_NE(found, records.end());
+  const auto* stop = std::get_if<TableStop>(&*found);
   ASSERT_NE(stop, nullptr);
   EXPECT_EQ(stop->table, (TableId{kT, 1}));
   EXPECT_THAT(stop->reason, HasSubstr("a"));

@@ -179,6 +179,27 @@ TEST_F(ChangeDecoderTest, CountsEmptyTransactionsAsPositionsOnly) {
   EXPECT_THAT(Text(), IsEmpty());
 }
 
+// A transaction of other tables leaves its name; it is the only record then.
+TEST_F(ChangeDecoderTest, NamesTransactionsOfOtherTables) {
+  const MirroredTable stranger = testing::MakeMirror(300, "s", {});
+  ASSERT_FED(Feed(Transaction(1000, 7,
+                              {EncodeRelation(testing::DescribeMirror(stranger)),
+                               EncodeInsert(300, Row(1, {})), EncodeInsert(300, Row(2, {}))})));
+  ASSERT_FED(Feed(Transaction(2000, 8, {})));
+  ASSERT_FED(Feed(Transaction(3000, 9,
+                              {EncodeRelation(Shape(kT)), EncodeInsert(kT, Row(1, {"x", "y"})),
+                               EncodeInsert(300, Row(3, {}))})));
+  std::vector<std::pair<Lsn, uint64_t>> named;
+  ASSERT_FED(Flush());
+  for (const ChangeBatch* batch : Batches()) {
+    if (batch->table != TableId{}) continue;
+    for (const TransactionRun& run : batch->runs) named.emplace_back(run.end_lsn, run.xid);
+    EXPECT_EQ(batch->rows->num_rows(), 1);
+    EXPECT_EQ(batch->rows->num_columns(), 0);
+  }
+  EXPECT_THAT(named, ElementsAre(std::pair(EndOf(1000), uint64_t{7})));
+}
+
 TEST_F(ChangeDecoderTest, SkipsTablesThatAreNotMirroredUntilToldToAskAgain) {
   const MirroredTable stranger = testing::MakeMirror(300, "s", {});
   ASSERT_FED(Feed(Transaction(1000, 7,

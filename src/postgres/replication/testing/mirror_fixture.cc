@@ -93,6 +93,7 @@ std::vector<std::string> Lines(const std::vector<ChangeDecoder::Record>& records
     } else if (const auto* stop = std::get_if<TableStop>(&record)) {
       out.push_back(fmt::format("{} stop: {}", name(stop->table.oid), stop->reason));
     } else if (const auto* batch = std::get_if<ChangeBatch>(&record)) {
+      if (batch->table == TableId{}) continue;  // names of transactions
       for (int64_t row = 0; row < batch->row_count(); ++row) {
         out.push_back(name(batch->table.oid) + " " + RowLine(*batch, row));
       }
