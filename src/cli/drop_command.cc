@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/lake_status.h"
+#include "iceberg/catalog/metadata_file.h"
+#include "iceberg/replaced_tables.h"
 #include "pipeline/state_lock.h"
 #include "postgres/publication.h"
 #include "postgres/replication/replication_source.h"
@@ -45,6 +47,21 @@ Status DropAtSource(const Config& config) {
   return postgres::DropPublications(*connection, config.options.publication);
 }
 
+// The tables that a resync replaced, whose files were still kept. What was removed already is not
+// there to be read.
+Status DropReplaced(store::ObjectStore& store, const iceberg::LoadedTable& table) {
+  iceberg::ManifestCache cache;
+  for (const iceberg::ReplacedTable& replaced : iceberg::ReplacedTables(table.metadata)) {
+    auto metadata = iceberg::ReadMetadataFile(store, replaced.metadata);
+    if (!metadata) continue;
+    SLUICE_LET(const auto files,
+               iceberg::FilesOfTable(store, cache,
+                                     {table.identifier, replaced.metadata, std::move(*metadata)}));
+    SLUICE_TRY(store.Delete(files));
+  }
+  return {};
+}
+
 // Only what the catalog says is this pipeline's.
 Status DropLake(const Config& config) {
   SLUICE_LET(const bool exists, LocalFileSystem().Exists(config.options.catalog_path));
@@ -58,6 +75,7 @@ Status DropLake(const Config& config) {
     if (!table) continue;
     const auto owner = table->metadata.properties.find("sluice.pipeline");
     if (owner == table->metadata.properties.end() || owner->second != config.options.name) continue;
+    SLUICE_TRY(DropReplaced(*store, *table), "dropping what {} replaced", name.ToString());
     SLUICE_TRY(catalog->Drop(name), "dropping lake table {}", name.ToString());
     const std::string folder = table->metadata.location.substr(std::string("file://").size());
     std::error_code ignored;

@@ -29,20 +29,6 @@ int64_t CutMillis(const Lake& lake, const std::vector<MirrorTable*>& tables,
   return out;
 }
 
-// The ledger's rows reach as far back as the snapshots of any table.
-iceberg::HistoryPolicy WidestHistory(const PipelineOptions& options) {
-  iceberg::HistoryPolicy out = options.defaults.history;
-  for (const TableRule& rule : options.rules) {
-    const iceberg::HistoryPolicy& one = rule.options.history;
-    out.all_ms = std::max(out.all_ms, one.all_ms);
-    out.every_minute_ms = std::max(out.every_minute_ms, one.every_minute_ms);
-    out.every_hour_ms = std::max(out.every_hour_ms, one.every_hour_ms);
-    out.every_day_ms = std::max(out.every_day_ms, one.every_day_ms);
-    out.snapshots_max = std::max(out.snapshots_max, one.snapshots_max);
-  }
-  return out;
-}
-
 bool HoldsSnapshot(const iceberg::TableMetadata& metadata, iceberg::SnapshotId snapshot) {
   const auto ancestry = metadata.Ancestry();
   return std::any_of(ancestry.begin(), ancestry.end(),
@@ -82,7 +68,7 @@ class Attempt {
     iceberg::CommitOptions options;
     options.now_ms = now_ms;
     options.cache = lake_.manifests;
-    options.history = WidestHistory(lake_.options);
+    options.history = WidestHistory(lake_.options);  // rows reach as far back as any snapshot
     SLUICE_LET(ledger_commit_,
                iceberg::PrepareLedgerCommit(lake_.store, *ledger_, row, kLedgerRowsMax, options));
     row_ = std::move(row);

@@ -4,7 +4,9 @@
 
 #include "base/fault_point.h"
 #include "base/log.h"
+#include "iceberg/replaced_tables.h"
 #include "pipeline/merge_loop_internal.h"
+#include "pipeline/replaced_files.h"
 
 namespace sluice::pipeline {
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr int64_t kIdleLedgerUs = 10'000'000;  // between ledger commits when nothing changed
 constexpr int64_t kPublishUs = 250'000;
+constexpr int64_t kRemovalUs = 60'000'000;  // between looks for replaced tables
 
 }  // namespace
 
@@ -57,6 +60,7 @@ Result<StepResult> MergeLoop::Step() {
   const Status recorded = RecordMembers();
   if (!recorded) return AfterTrouble(recorded.error());
   if (out.worked) troubles_ = 0;
+  RemoveReplacedFiles();
   Publish();
   out.wake_in_us = 20'000;
   return out;
@@ -348,6 +352,17 @@ void MergeLoop::TakeForResync(const std::string& name) {
     static_cast<void>(group->Remove(id)->Abandon());
   }
   parked_.erase(name);
+}
+
+void MergeLoop::RemoveReplacedFiles() {
+  const int64_t now = lake_.clock.SteadyMicros();
+  if (now - last_removal_us_ < kRemovalUs) return;
+  last_removal_us_ = now;
+  for (const MirrorTable* table : main_->tables()) {
+    if (!table->loaded().metadata.properties.contains(iceberg::kReplacedKey)) continue;
+    const Status removed = RemoveReplaced(lake_, table->loaded().identifier);
+    if (!removed) log::Get("lake")->warn("removing old files: {}", removed.error().message());
+  }
 }
 
 // At once, so that nobody trims what a snapshot taken next may lack.

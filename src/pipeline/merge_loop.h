@@ -106,6 +106,7 @@ class MergeLoop {
                 const std::string& hint);
   MergeGroup* GroupOf(const std::string& name, TableId& id) const;
   Status CheckEpoch();
+  void RemoveReplacedFiles();
   void Publish();
   Result<StepResult> AfterTrouble(const Error& error);
 
@@ -121,6 +122,7 @@ class MergeLoop {
   Lsn flush_;
   int64_t last_commit_us_ = 0;
   int64_t last_publish_us_ = 0;
+  int64_t last_removal_us_ = 0;
   int troubles_ = 0;              // in a row, for backoff
   bool rewind_due_ = false;       // trouble came, and the windows are not abandoned yet
   bool members_changed_ = false;  // of the main group, since the ledger's newest row

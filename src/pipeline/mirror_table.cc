@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "iceberg/replaced_tables.h"
 #include "iceberg/schema_for.h"
 #include "pipeline/index_folders.h"
 
@@ -138,8 +139,7 @@ bool MirrorTable::Counts(const TransactionRun& run) const {
 
 Status MirrorTable::Apply(const ChangeBatch& batch) {
   const TableSchema& schema = chosen_.mirror.schema;
-  const bool own =
-      batch.table == id() && batch.schema == schema.version && Fits(batch, schema);
+  const bool own = batch.table == id() && batch.schema == schema.version && Fits(batch, schema);
   return own ? ApplyOwn(batch) : ApplyOther(batch);
 }
 
@@ -152,8 +152,8 @@ Status MirrorTable::ApplyOwn(const ChangeBatch& batch) {
 
 // Of another incarnation, or of this one in another shape (a copy that a crash cut off had its
 // number), or captured while the lake could not say which this is. One before this in another shape
-// precedes the copy's snapshot as a whole: changing a table waits for everybody who wrote to it. One
-// after it is of a copy that a crash cut off; in another shape the table must be copied.
+// precedes the copy's snapshot as a whole: changing a table waits for everybody who wrote to it.
+// One after it is of a copy that a crash cut off; in another shape the table must be copied.
 Status MirrorTable::ApplyOther(const ChangeBatch& batch) {
   const bool any = std::any_of(batch.runs.begin(), batch.runs.end(),
                                [this](const TransactionRun& run) { return Counts(run); });
@@ -178,10 +178,26 @@ Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {
   options.now_ms = now_ms;
   options.cache = lake_.manifests;
   window_rows_ = delta.rows_added - delta.rows_deleted;
+  SLUICE_LET(const auto replaced_head, RememberReplaced(now_ms), "looking at what {} replaces",
+             loaded_.identifier.ToString());
   SLUICE_LET(auto prepared,
              iceberg::PrepareCommit(lake_.store, loaded_, delta, lake_.MarksAt(cut), options));
-  if (replaces_uuid_) prepared.commit.requirements = {iceberg::AssertTableUuid{*replaces_uuid_}};
+  if (replaces_uuid_) {
+    prepared.commit.requirements = {iceberg::AssertTableUuid{*replaces_uuid_},
+                                    iceberg::AssertHead{replaced_head}};
+  }
   return prepared;
+}
+
+// The table that stands there until then is remembered, so that its files go one day. Its head.
+Result<std::optional<iceberg::SnapshotId>> MirrorTable::RememberReplaced(int64_t now_ms) {
+  if (!replaces_uuid_) return std::optional<iceberg::SnapshotId>();
+  SLUICE_LET(const auto now, lake_.catalog.Load(loaded_.identifier));
+  if (!now) return std::optional<iceberg::SnapshotId>();  // the commit will say so
+  auto replaced = iceberg::ReplacedTables(now->metadata);
+  replaced.push_back({now->metadata_location, now_ms});
+  loaded_.metadata.properties[iceberg::kReplacedKey] = iceberg::ToProperty(replaced);
+  return now->metadata.current_snapshot_id;
 }
 
 Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot, iceberg::LoadedTable loaded) {

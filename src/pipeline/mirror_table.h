@@ -75,6 +75,7 @@ class MirrorTable {
   Status OpenIndex();
   Status LoadFiles();
   void MakeMerge();
+  Result<std::optional<iceberg::SnapshotId>> RememberReplaced(int64_t now_ms);
   bool Counts(const TransactionRun& run) const;
   Status ApplyOwn(const ChangeBatch& batch);
   Status ApplyOther(const ChangeBatch& batch);

@@ -52,6 +52,11 @@ struct PipelineOptions {
   int64_t cut_interval_us = 1'000'000;        // between cuts while anything changes
   int64_t idle_cut_interval_us = 10'000'000;  // while nothing does, so that the slot moves on
   int64_t file_bytes = 128 << 20;             // data files roll here
+  // Files of a lake table that was replaced: as long after a commit its answer may be unclear.
+  int64_t replaced_keep_us = int64_t{3600} * 1'000'000;
 };
+
+// What some table keeps, the most of each kind.
+iceberg::HistoryPolicy WidestHistory(const PipelineOptions& options);
 
 }  // namespace sluice::pipeline

@@ -38,6 +38,7 @@ pipeline::PipelineOptions MakeOptions(Random& random) {
   out.memory_bytes = uint64_t{1} << random.Between(16, 26);
   out.cut_interval_us = random.Between(50, 1500) * kMillis;
   out.idle_cut_interval_us = random.Between(1, 10) * kSecondUs;
+  out.replaced_keep_us = random.Between(1, 20) * kSecondUs;
   if (random.OneIn(4)) out.confirm_after = pipeline::ConfirmAfter::kLake;
   return out;
 }
