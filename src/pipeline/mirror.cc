@@ -48,6 +48,15 @@ Result<Lsn> Mirror::CheckSourceAgain(const bus::BusInfo& info) {
     return MakeError(ErrorKind::kConfig, "replication slot {} was dropped", options_.slot)
         .WithHint("changes since then are not kept; `sluice tables resync --all`, then run again");
   }
+  if (slot->wal_status == "lost") {
+    return MakeError(ErrorKind::kConfig,
+                     "replication slot {} is lost: the server removed WAL that was still needed "
+                     "(max_slot_wal_keep_size)",
+                     options_.slot)
+        .WithHint(
+            "changes since then are not kept: `sluice drop --keep-lake`, `sluice tables resync "
+            "--all`, `sluice run`; readers see the last good state until then");
+  }
   if (slot->confirmed_lsn > info.last_cut.lsn && slot->confirmed_lsn > info.first_lsn) {
     return MakeError(ErrorKind::kConfig,
                      "replication slot {} stands at {}, beyond {} that we hold: somebody else "
