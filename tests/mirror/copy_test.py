@@ -59,3 +59,18 @@ def test_a_snapshot_is_not_held_for_longer_than_configured(tmp_path: pathlib.Pat
         assert sluice.log_has("takes longer than copy.max_transaction")
         pins = pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND state LIKE 'idle in transaction%'")
         assert pins == "0", "a snapshot is still held"
+
+
+def test_a_row_of_half_the_budget_passes_in_copy_and_stream(tmp_path: pathlib.Path) -> None:
+    """Twice: as the program was started, and while it follows; then its key changes, so that it is fetched from the lake."""
+    row = "INSERT INTO w SELECT {}, string_agg(md5(i::text), '') FROM generate_series(1, 960000) i;"  # 30 MB
+    with pipeline(tmp_path, "CREATE TABLE w (id int PRIMARY KEY, v text);" + row.format(1), memory="64MiB") as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        assert_mirrored(pg, sluice, ["public.w"])
+        pg.psql(row.format(2))
+        sluice.caught_up()
+        pg.psql("UPDATE w SET id = 3 WHERE id = 1")
+        sluice.caught_up()
+        assert states(sluice) == {"public.w": "live"}
+        assert_mirrored(pg, sluice, ["public.w"])
