@@ -75,9 +75,9 @@ class Mirror {
   // Compares the source's tables with those mirrored: shapes, drops, new ones.
   Status Watch();
   Result<postgres::SourceTable> FindTable(const std::string& name);
-  // On the merge thread: `name` is copied again, in the shape of `source`. The lake remembers it, so
-  // that the next start goes on with it. An error: nothing has changed (where the catalog did not
-  // answer, the next start may copy it).
+  // On the merge thread: `name` is copied again, in the shape of `source`. The lake remembers it,
+  // so that the next start goes on with it. An error: nothing has changed (where the catalog did
+  // not answer, the next start may copy it).
   Status Resync(MergeLoop& merge, const std::string& name, const postgres::SourceTable& source);
 
  private:
@@ -96,6 +96,8 @@ class Mirror {
   std::vector<postgres::PublishedTable> PublishedTables() const;
   // Tables that cannot be followed as the source stands are failed, and remembered so.
   Status FailBroken(const StartDecision& decision);
+  // The lake's tables that are not mirrored any more are remembered so.
+  Status MarkLeftOut();
   Status EnsurePublications();
   Status OpenOne(const ChosenTable& chosen, TableStart start);
 

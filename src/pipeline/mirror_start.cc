@@ -37,6 +37,7 @@ Result<std::unique_ptr<Mirror>> Mirror::Open(PipelineOptions options, Surroundin
   SLUICE_TRY(out->FindTables());
   SLUICE_LET(const StartDecision decision, out->Decide());
   SLUICE_TRY(out->FailBroken(decision));
+  SLUICE_TRY(out->MarkLeftOut());
   SLUICE_TRY(out->EnsurePublications());
   ReachFaultPoint("start.publication_made");
   SLUICE_TRY(out->ClaimLedger());
@@ -175,16 +176,40 @@ Status Mirror::FailBroken(const StartDecision& decision) {
     const auto state = ParseTableState(PropertyOr(loaded->second, "sluice.state", "live"));
     const auto recorded = TableSchemaFromJson(PropertyOr(loaded->second, "sluice.schema", ""));
     const bool made_again = recorded && recorded->id.oid != chosen.source.oid;
-    const bool broken = made_again || decision.tables.at(name) == TableStart::kUnpublished;
-    if (!broken || state == TableState::kFailed) continue;
+    const bool left_out = state == TableState::kRemoved;
+    const bool unpublished = decision.tables.at(name) == TableStart::kUnpublished;
+    if (!(made_again || left_out || unpublished) || state == TableState::kFailed) continue;
     const std::string reason =
         made_again ? "the table was dropped and made again at the source"
+        : left_out ? "the table was not mirrored for a while"
                    : fmt::format("publication {} did not publish all of its changes for a while",
                                  options_.publication);
     SLUICE_TRY(RememberState(catalog_, chosen.lake, TableState::kFailed, reason, ResyncHint(name)));
     SLUICE_LET(auto now, catalog_.Load(chosen.lake));
     SLUICE_CHECK(now.has_value());
     loaded->second = std::move(*now);
+  }
+  return {};
+}
+
+// Of a table that this run leaves out the bus gets nothing: it must not be followed later as if it
+// had. One that cannot be read is passed over: nor can it be followed.
+Status Mirror::MarkLeftOut() {
+  SLUICE_LET(const auto names, catalog_.List(), "listing the lake's tables");
+  for (const iceberg::TableIdentifier& name : names) {
+    if (std::any_of(tables_.chosen.begin(), tables_.chosen.end(),
+                    [&](const ChosenTable& one) { return one.lake == name; })) {
+      continue;
+    }
+    const auto table = catalog_.Load(name);
+    if (!table && !IsTheTables(table.error())) return table.error();
+    if (!table || !*table) continue;
+    const bool ours = PropertyOr(**table, "sluice.pipeline", "") == options_.name &&
+                      !PropertyOr(**table, "sluice.schema", "").empty();
+    const auto state = ParseTableState(PropertyOr(**table, "sluice.state", "live"));
+    if (!ours || (state != TableState::kLive && state != TableState::kPaused)) continue;
+    log::Get("pipeline")->info("{} is not mirrored any more", name.ToString());
+    SLUICE_TRY(RememberState(catalog_, name, TableState::kRemoved, "not mirrored any more", ""));
   }
   return {};
 }

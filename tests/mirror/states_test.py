@@ -136,3 +136,24 @@ def test_a_refused_order_to_copy_again_changes_nothing(tmp_path: pathlib.Path) -
         refused = sluice.cli("tables", "resync", "public.a")
         assert refused.returncode != 0 and "publication" in refused.stderr, refused.stderr
         assert states(sluice) == {"public.a": "live", "public.b": "live"}
+
+
+def test_a_table_that_was_left_out_for_a_while_is_not_followed_on(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        assert sluice.stop() == 0
+        everything = sluice.config_file.read_text()
+        sluice.write_config(pg.url(), defaults={"freshness": "200ms"}, tables=[{"exclude": "public.a"}, {"include": "public.*"}])
+        sluice.run_background()
+        pg.psql("INSERT INTO a VALUES (5000, 'unseen'); INSERT INTO b VALUES (5)")
+        sluice.caught_up()
+        assert sluice.stop() == 0
+        assert states(sluice) == {"public.a": "removed", "public.b": "live"}
+        sluice.config_file.write_text(everything)
+        sluice.run_background()
+        wait_state(sluice, "public.a", "failed")
+        sluice.ok("tables", "resync", "public.a")
+        wait_state(sluice, "public.a", "live")
+        sluice.caught_up()
+        assert_mirrored(pg, sluice, ["public.a", "public.b"])
