@@ -115,8 +115,13 @@ Status MarkTable(const Config& config, const std::string& table, const std::stri
     if (mirror.status.name != table) continue;
     const iceberg::TableIdentifier& name = mirror.table.identifier;
     if (order == "resync") return pipeline::RememberResync(*catalog, name);
-    const TableState state = order == "pause" ? TableState::kPaused : TableState::kLive;
-    return pipeline::RememberState(*catalog, name, state, "", "");
+    const bool pauses = order == "pause";
+    if (mirror.status.state != (pauses ? TableState::kLive : TableState::kPaused)) {
+      return MakeError(ErrorKind::kConfig, "table {} is not {}", table, pauses ? "live" : "paused")
+          .WithHint("`sluice tables list` shows every table's state");
+    }
+    return pipeline::RememberState(*catalog, name, pauses ? TableState::kPaused : TableState::kLive,
+                                   "", "");
   }
   return MakeError(ErrorKind::kConfig, "this pipeline's lake has no table {}", table)
       .WithHint("`sluice tables list` shows the names");

@@ -18,7 +18,8 @@ Result<std::unique_ptr<iceberg::Catalog>> OpenLakeCatalog(const Config& config,
 // A mirror table: its properties say which source table it mirrors and in which state it is.
 Result<pipeline::PipelineStatus> ReadLakeStatus(const Config& config);
 // Writes a table's state (resync, paused, live) into the lake; the next `run` obeys. Takes the
-// pipeline's lock. kConfig: no such table.
+// pipeline's lock. kConfig: no such table, or not in that state: only a live one is paused, only a
+// paused one resumed.
 Status MarkTable(const Config& config, const std::string& table, const std::string& order);
 
 }  // namespace sluice::cli

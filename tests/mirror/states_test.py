@@ -157,3 +157,21 @@ def test_a_table_that_was_left_out_for_a_while_is_not_followed_on(tmp_path: path
         wait_state(sluice, "public.a", "live")
         sluice.caught_up()
         assert_mirrored(pg, sluice, ["public.a", "public.b"])
+
+
+def test_only_what_is_paused_is_resumed(tmp_path: pathlib.Path) -> None:
+    """Without a run too: a failed table would be followed on over what it lacks."""
+    with pipeline(tmp_path, SQL) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        assert sluice.stop() == 0
+        pg.psql("DROP TABLE a; CREATE TABLE a (id int PRIMARY KEY, v varchar(10))")
+        sluice.run_background()
+        wait_state(sluice, "public.a", "failed")
+        assert sluice.stop() == 0
+        for order, why in (("resume", "not paused"), ("pause", "not live")):
+            refused = sluice.cli("tables", order, "public.a")
+            assert refused.returncode == 2 and why in refused.stderr, refused.stderr
+        assert states(sluice)["public.a"] == "failed"
+        sluice.ok("tables", "pause", "public.b")
+        sluice.ok("tables", "resume", "public.b")
