@@ -207,6 +207,17 @@ TEST_F(TieredIndexTest, AfterARestartOnlyFilesOutsideRunsAreMissing) {
   }
 }
 
+TEST_F(TieredIndexTest, RunsStayFewHoweverManyRowsCome) {
+  options_.recent_entries_max = 4;
+  options_.runs_max = 3;
+  Open();
+  for (int i = 0; i < 40; ++i) {
+    AddFile("f" + std::to_string(i), {i * 3, i * 3 + 1, i * 3 + 2});
+    Publish();
+    EXPECT_LE(Must(fs_.List(kFolder)).size(), options_.runs_max + 1) << "with the manifest";
+  }
+}
+
 TEST_F(TieredIndexTest, LoadedFilesCountOnlyOnceTheyAreWhole) {
   options_.recent_entries_max = 2;
   Open();

@@ -20,6 +20,23 @@ TEST(ConnectionString, LosslessSettingsComeAfterTheUsersOwn) {
   EXPECT_LT(settings.find("DateStyle=German"), settings.find("DateStyle=ISO"));
 }
 
+// keepalives_idle + keepalives_count * keepalives_interval, and bytes that nobody acknowledges.
+TEST(ConnectionString, ADeadPeerIsNoticedWithinAMinuteUnlessTheUserWantsOtherwise) {
+  ConnectionOptions options;
+  options.url = "host=h keepalives_idle=600";
+  const auto keywords = *ConnectionKeywords(options);
+  std::map<std::string, size_t> places;
+  for (size_t i = 0; i < keywords.size(); ++i) places[keywords[i].first] = i;
+  const std::map<std::string, std::string> values(keywords.begin(), keywords.end());
+  EXPECT_LE(
+      std::stoi(values.at("keepalives_idle")) +
+          std::stoi(values.at("keepalives_count")) * std::stoi(values.at("keepalives_interval")),
+      60);
+  EXPECT_EQ(values.at("tcp_user_timeout"), "60000");
+  // Of two words for one thing libpq takes the later one.
+  EXPECT_LT(places.at("keepalives_idle"), places.at("dbname"));
+}
+
 TEST(ConnectionString, TheUserMayTuneTheWalsender) {
   ConnectionOptions options;
   options.url = "host=h options='-c logical_decoding_work_mem=64kB'";

@@ -1,6 +1,7 @@
 """Each command as a user would try it: text, --json with stable keys, exit codes, and the four HTTP pages."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -196,6 +197,9 @@ def test_pages(mirror) -> None:
     assert 'sluice_table_rows{pipeline="test",table="public.a"} ' + pg.psql("SELECT count(*) FROM a") in metrics
     for line in metrics.splitlines():
         assert line.startswith(("# HELP sluice_", "# TYPE sluice_", "sluice_")), line
+    labels = set(re.findall(r'[{,](\w+)="', metrics))
+    assert labels == {"pipeline", "table"}
+    assert set(re.findall(r'table="((?:[^"\\]|\\.)*)"', metrics)) == {name.replace('"', '\\"') for name in states(sluice)}
     assert get(sluice, "/nowhere")[0] == 404
     assert sluice.control_socket.stat().st_mode & 0o777 == 0o600
     pg.psql('ALTER TABLE "B b" ADD COLUMN x int; INSERT INTO "B b" VALUES (2)')

@@ -1,4 +1,4 @@
-"""Memory stays in its budget whatever the size of a transaction."""
+"""Memory stays in its budget whatever the size of a transaction or a table."""
 
 import pathlib
 import re
@@ -31,6 +31,16 @@ class Peak(threading.Thread):
         self.ended.set()
         self.join()
         return self.bytes
+
+
+def test_a_copy_of_two_million_rows_fits_128_mib(tmp_path: pathlib.Path) -> None:
+    setup = f"CREATE TABLE big (id bigint PRIMARY KEY, n int, t text); INSERT INTO big SELECT i, i, repeat(md5(i::text), 4) FROM generate_series(1, {ROWS}) i"
+    with pipeline(tmp_path, setup, memory="128MiB", copy={"workers": 2}) as (_, sluice):
+        peak = Peak(sluice.run_background().pid)
+        sluice.caught_up(seconds=240)
+        anonymous = peak.stop()
+        assert 0 < anonymous <= BUDGET, f"{anonymous / (1 << 20):.0f} MiB"
+        assert sluice.json("status")["tables"][0]["rows"] == ROWS
 
 
 def test_a_transaction_of_two_million_rows_fits_128_mib(tmp_path: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ from mirror.mirrored import assert_metadata, assert_mirrored, pipeline
 SQL = "CREATE TABLE a (id int PRIMARY KEY, v int); INSERT INTO a SELECT i, 0 FROM generate_series(1, 5000) i"
 COMMITS = 150
 KEPT = 12
+METADATA_FILES_MAX = 21  # the current one and 20 before it
 DELETE_FILES_MAX = 30  # ten of a tier become one: 150 commits need two tiers and what is below
 
 
@@ -28,6 +29,8 @@ def test_many_commits_leave_little(tmp_path) -> None:
         table = load_table(sluice.catalog_db, "public.a")
         retained = {snapshot.snapshot_id for snapshot in table.metadata.snapshots}
         assert len(retained) <= KEPT
+        metadata = list((sluice.folder / "lake" / "public" / "a").rglob("*.metadata.json"))
+        assert len(metadata) <= METADATA_FILES_MAX
         for snapshot in retained & rows.keys():
             assert_readers_agree(rows[snapshot], sluice.catalog_db, "public.a", snapshot)
         assert retained & rows.keys()
