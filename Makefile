@@ -2,7 +2,7 @@
 # themselves on a fresh Debian 12: install (tools/setup.sh), build, run.
 SHELL := /bin/bash
 
-.PHONY: build setup test test-long simulate chaos demo bench fuzz tidy format clean
+.PHONY: build setup test test-long simulate chaos soak demo bench fuzz tidy format clean
 
 build: setup
 	@tools/build.sh release
@@ -24,6 +24,11 @@ simulate: build
 chaos: build
 	@PYTHONPATH=tests SLUICE_BIN=$(CURDIR)/build/release/bin/sluice $$(tools/env.sh python) -m chaos.kills \
 		--kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
+# MINUTES=n of TPC-B with troubles, looked at every second; a plot in build/soak, and an error when anything rises.
+soak: build
+	@PYTHONPATH=tests SLUICE_BIN=$(CURDIR)/build/release/bin/sluice $$(tools/env.sh python) -m chaos.soak \
+		--minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 demo: build
 	@$$(tools/env.sh python) tools/demo/run.py

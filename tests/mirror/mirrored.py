@@ -6,7 +6,7 @@ from typing import Any, Iterable, Iterator
 
 from harness import metadata_check
 from harness.postgres import ThrowawayPostgres
-from harness.readers import assert_readers_agree, source_rows
+from harness.readers import assert_readers_agree, load_table, source_rows
 from harness.sluice import Sluice
 
 
@@ -31,6 +31,22 @@ def assert_mirrored(pg: ThrowawayPostgres, sluice: Sluice, tables: Iterable[str]
 def assert_metadata(sluice: Sluice) -> None:
     problems = metadata_check.check_catalog(sluice.catalog_db)
     assert not problems, "\n".join(map(str, problems))
+
+
+def unreachable_files(sluice: Sluice, name: str) -> set[str]:
+    """Data, delete and manifest files below the table's folder that no retained snapshot names. Its own are all there."""
+    table = load_table(sluice.catalog_db, name)
+    used = set()
+    for snapshot in table.metadata.snapshots:
+        used.add(snapshot.manifest_list.removeprefix("file://"))
+        for manifest in snapshot.manifests(table.io):
+            used.add(manifest.manifest_path.removeprefix("file://"))
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+                used.add(entry.data_file.file_path.removeprefix("file://"))
+    folder = pathlib.Path(table.location().removeprefix("file://"))
+    there = {str(path) for path in folder.rglob("*") if path.suffix in (".parquet", ".avro")}
+    assert used <= there
+    return there - used
 
 
 def states(sluice: Sluice) -> dict[str, str]:
