@@ -46,6 +46,7 @@ class Merge final : public TableMerge, private StoredRowTaker {
   Result<RowDelta> Finish(Cut cut) override;
   Status Committed(int64_t snapshot_id) override;
   Status Abandon() override;
+  void Forget() override;
   int64_t pending_changes() const override { return pending_; }
   uint64_t window_bytes() const override {
     return fold_.memory_bytes() + index_.statistics().staged_bytes;
@@ -262,10 +263,16 @@ Status Merge::Committed(int64_t snapshot_id) {
 }
 
 Status Merge::Abandon() {
+  const Status removed = output_.Remove();
+  Forget();
+  return removed;
+}
+
+void Merge::Forget() {
   Reset();
   index_.Discard();
   files_.Discard();
-  return output_.Remove();
+  output_.Release();
 }
 
 void Merge::Reset() {

@@ -59,6 +59,8 @@ class TableMerge {
   virtual Status Committed(int64_t snapshot_id) = 0;
   // Forget the window; files it wrote are removed, so never while a commit's outcome is unknown.
   virtual Status Abandon() = 0;
+  // The same, but the window's files stay: nobody knows yet whether a commit names them.
+  virtual void Forget() = 0;
   // Changes applied since the last commit.
   virtual int64_t pending_changes() const = 0;
   // Memory of the open window, index entries included; SpillWindow takes it to disk.

@@ -84,9 +84,7 @@ class Attempt {
       const Status sent = lake_.catalog.Commit(commits);
       if (sent) return true;
       if (sent.error().kind() == ErrorKind::kConflict) {
-        SLUICE_LET(const bool happened, AllHappened(), "asking for a refused commit");
-        unclear_ = false;
-        return happened;
+        return AllHappened();
       }
       // Whose head it is that cannot be read, Conflicted() finds.
       if (IsTheTables(sent.error())) {
@@ -132,9 +130,12 @@ class Attempt {
 
   std::vector<std::pair<MirrorTable*, Error>>& broken() { return broken_; }
 
-  // The commit's own files, unless it may yet have happened.
+  // The commit's own files, unless it may yet have happened: whole, or some of its tables.
   void RemoveWritten() {
-    if (unclear_ || unreadable_) return;
+    if (unclear_ || unreadable_) {
+      for (MirrorTable* table : tables_) table->LeaveFiles();
+      return;
+    }
     for (const iceberg::PreparedCommit& one : prepared_) Remove(one.written);
     Remove(ledger_commit_.written);
   }
@@ -174,9 +175,13 @@ class Attempt {
   }
 
   Status LedgerIsOurs() {
-    SLUICE_LET(const auto now,
+    SLUICE_LET(auto now,
                iceberg::ReadLedger(lake_.catalog, lake_.store, ledger_->table.identifier));
-    if (now && now->epoch <= lake_.epoch) return {};
+    if (now && now->epoch <= lake_.epoch) {
+      // It may have moved by a commit that was given up for want of an answer.
+      *ledger_ = std::move(*now);
+      return {};
+    }
     return MakeError(ErrorKind::kConflict,
                      "pipeline {} was taken over: the ledger holds epoch {}, ours is {}",
                      lake_.options.name, now ? now->epoch : 0, lake_.epoch)

@@ -77,20 +77,38 @@ bool MergeLoop::TakeArrival(Arrival& arrival) {
 }
 
 void MergeLoop::Reopen(const ChosenTable& chosen, Cut position,
+                       std::optional<iceberg::SnapshotId> marked,
                        std::optional<MergeGroup::End> end) {
   Arrive(
-      chosen, position, [this, chosen, position] { return OpenAgain(chosen, position); },
+      chosen, position,
+      [this, chosen, position, marked] { return OpenAgain(chosen, position, marked); },
       std::move(end));
 }
 
-Result<std::unique_ptr<MirrorTable>> MergeLoop::OpenAgain(const ChosenTable& chosen,
-                                                          Cut position) const {
+// Nothing: it has none, or none that can be told.
+std::optional<iceberg::SnapshotId> MergeLoop::MarkedSnapshot(const MirrorTable& table) const {
+  const auto marks = iceberg::FindMarks(table.loaded().metadata, lake_.source, lake_.options.name);
+  if (!marks || !*marks) return std::nullopt;
+  return (*marks)->snapshot_id;
+}
+
+// Whether somebody else made a table where this one's first commit should have made it.
+bool MergeLoop::IsAnothers(const MirrorTable& table) const {
+  const auto now = lake_.catalog.Load(table.loaded().identifier);
+  return now && *now && (*now)->metadata.table_uuid != table.loaded().metadata.table_uuid;
+}
+
+Result<std::unique_ptr<MirrorTable>> MergeLoop::OpenAgain(
+    const ChosenTable& chosen, Cut position, std::optional<iceberg::SnapshotId> marked) const {
   SLUICE_LET(const auto loaded, lake_.catalog.Load(chosen.lake));
   if (!loaded) {
     return MakeError(ErrorKind::kUnsupported, "the lake table was dropped by another program");
   }
   SLUICE_LET(const auto foreign, ForeignChange(loaded->metadata, lake_.source, lake_.options.name));
   if (foreign) return Error(ErrorKind::kUnsupported, *foreign);
+  SLUICE_LET(const auto marks,
+             iceberg::FindMarks(loaded->metadata, lake_.source, lake_.options.name));
+  if (marks->snapshot_id != marked) position = marks->marks.cut;
   return MirrorTable::OpenLive(lake_, chosen, *loaded, position);
 }
 

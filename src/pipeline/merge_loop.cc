@@ -136,6 +136,15 @@ uint64_t MergeLoop::LeftOf(uint64_t share, const MergeGroup& group,
   return share - std::min(share, others);
 }
 
+MergeMemory MergeLoop::memory() const {
+  MergeMemory out{main_->window_bytes(), main_->index_bytes()};
+  for (const auto& group : catching_up_) {
+    out.window_bytes += group->window_bytes();
+    out.index_bytes += group->index_bytes();
+  }
+  return out;
+}
+
 void MergeLoop::LedgerStandsAt(Cut cut) {
   members_changed_ = false;
   committed_ = cut.lsn.value;
@@ -174,14 +183,15 @@ Status MergeLoop::HandleConflicts(MergeGroup& group, const std::vector<TableId>&
   for (std::unique_ptr<MirrorTable>& table : moved) {
     const ChosenTable chosen = table->chosen();
     const Cut position = table->position();
-    const bool first = table->first_commit_due();
+    const auto marked = MarkedSnapshot(*table);
+    const bool anothers = table->first_commit_due() && IsAnothers(*table);
     table.reset();
-    if (first) {
+    if (anothers) {
       Fail({chosen.mirror.schema.id, "a table of this name appeared in the catalog during the copy",
             HintFor(chosen)});
       continue;
     }
-    Reopen(chosen, position);
+    Reopen(chosen, position, marked);
   }
   return {};
 }
@@ -194,9 +204,10 @@ Status MergeLoop::HandleFault(MergeGroup& group, const TableFault& fault) {
       fault.before.lsn > table->position().lsn) {
     // The cut before the stop is still due to the lake: read up to it once more, then fail.
     const Cut position = table->position();
+    const auto marked = MarkedSnapshot(*table);
     static_cast<void>(table->Abandon());
     table.reset();
-    Reopen(chosen, position,
+    Reopen(chosen, position, marked,
            MergeGroup::End{fault.before, fault.reason,
                            fault.hint.empty() ? HintFor(chosen) : fault.hint});
     return {};
@@ -252,18 +263,20 @@ void MergeLoop::ParkTable(std::unique_ptr<MirrorTable> table, TableState state,
                              reason, hint);
   }
   const bool in_lake = !table->first_commit_due();
-  Park(table->chosen(), status, in_lake ? std::optional<Cut>(table->position()) : std::nullopt);
+  Park(table->chosen(), status, in_lake ? std::optional<Cut>(table->position()) : std::nullopt,
+       MarkedSnapshot(*table));
   if (in_lake) Remember(table->loaded().identifier, state, reason, hint);
 }
 
-void MergeLoop::Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position) {
+void MergeLoop::Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position,
+                     std::optional<iceberg::SnapshotId> marked) {
   status.name = chosen.mirror.schema.QualifiedName();
   status.iceberg = chosen.lake.ToString();
   status.rows_total_estimate = chosen.source.row_estimate;
   status.freshness_us = chosen.options.freshness_us;
   if (position) status.cut = *position;
   board_.SetTable(status);
-  parked_[status.name] = {std::move(chosen), status, position};
+  parked_[status.name] = {std::move(chosen), status, position, marked};
 }
 
 void MergeLoop::Remember(const iceberg::TableIdentifier& table, TableState state,
@@ -285,7 +298,7 @@ void MergeLoop::Fail(const TableFault& fault) {
     status.reason = fault.reason;
     status.hint = fault.hint.empty() ? HintFor(chosen) : fault.hint;
     log::Get("merge")->error("{} failed: {}. {}", status.name, status.reason, status.hint);
-    Park(chosen, status, position);
+    Park(chosen, status, position, parked.marked);
     Remember(chosen.lake, TableState::kFailed, status.reason, status.hint);
     return;
   }
@@ -334,7 +347,7 @@ void MergeLoop::Resume(const std::string& name, const std::function<void(Status)
   const Parked parked = found->second;
   parked_.erase(found);
   Remember(parked.chosen.lake, TableState::kLive, "", "");
-  Reopen(parked.chosen, *parked.position);
+  Reopen(parked.chosen, *parked.position, parked.marked);
   done({});
 }
 

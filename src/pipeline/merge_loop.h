@@ -19,6 +19,12 @@ namespace sluice::pipeline {
 // Opens a bus reader of its own for a group.
 using ReaderFactory = std::function<Result<std::unique_ptr<bus::BusReader>>()>;
 
+// What the tables of all groups hold (mirror_table.h).
+struct MergeMemory {
+  uint64_t window_bytes = 0;
+  uint64_t index_bytes = 0;
+};
+
 class MergeLoop {
  public:
   // `ledger` was claimed at lake.epoch. References outlive this.
@@ -44,7 +50,9 @@ class MergeLoop {
   void Arrive(ChosenTable chosen, Cut from, OpenTable open,
               std::optional<MergeGroup::End> end = std::nullopt);
   // Words for a table that is in no group: planned, copying, failed, paused.
-  void Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position);
+  // With a position, `marked` is the snapshot whose marks it goes by (Reopen).
+  void Park(ChosenTable chosen, TableStatus status, std::optional<Cut> position,
+            std::optional<iceberg::SnapshotId> marked = std::nullopt);
   void Pause(const std::string& name, const std::function<void(Status)>& done);
   void Resume(const std::string& name, const std::function<void(Status)>& done);
   // A table that can be copied again; nothing: unknown, or being copied.
@@ -59,6 +67,9 @@ class MergeLoop {
   void Pin(TableId table, Lsn from);
   void Unpin(TableId table) { pins_.erase(table); }
 
+  // Between steps at most its shares (memory_shares.h).
+  MergeMemory memory() const;
+
   // What the bus must keep (all, before the first step), and the newest cut the ledger holds; any
   // thread.
   Lsn pinned() const { return Lsn{pinned_}; }
@@ -71,6 +82,7 @@ class MergeLoop {
     ChosenTable chosen;
     TableStatus status;
     std::optional<Cut> position;  // of a table that the lake holds
+    std::optional<iceberg::SnapshotId> marked;
   };
 
   struct Arrival {
@@ -93,9 +105,14 @@ class MergeLoop {
   Result<bool> CommitGroup(MergeGroup& group, bool is_main);
   Status HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted);
   Status HandleFault(MergeGroup& group, const TableFault& fault);
-  void Reopen(const ChosenTable& chosen, Cut position,
+  // Where it stood, if `marked` is still its newest snapshot of ours; else where that one stands: a
+  // commit whose answer never came may have moved it on, somebody may have rolled it back.
+  void Reopen(const ChosenTable& chosen, Cut position, std::optional<iceberg::SnapshotId> marked,
               std::optional<MergeGroup::End> end = std::nullopt);
-  Result<std::unique_ptr<MirrorTable>> OpenAgain(const ChosenTable& chosen, Cut position) const;
+  Result<std::unique_ptr<MirrorTable>> OpenAgain(const ChosenTable& chosen, Cut position,
+                                                 std::optional<iceberg::SnapshotId> marked) const;
+  std::optional<iceberg::SnapshotId> MarkedSnapshot(const MirrorTable& table) const;
+  bool IsAnothers(const MirrorTable& table) const;
   Status FinishGroups();
   Status JoinMain(MergeGroup& group);
   Status RecordMembers();

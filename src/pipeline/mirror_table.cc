@@ -213,7 +213,7 @@ Status MirrorTable::Committed(Cut cut, iceberg::SnapshotId snapshot, iceberg::Lo
   }
   copied_.reset();
   replaces_uuid_.reset();
-  changed_ = false;
+  changed_ = leave_files_ = false;
   return {};
 }
 
@@ -225,7 +225,11 @@ bool MirrorTable::StandsOn(const std::optional<iceberg::LoadedTable>& now) const
 
 Status MirrorTable::Abandon() {
   changed_ = false;
-  SLUICE_TRY(merge_->Abandon());
+  if (std::exchange(leave_files_, false)) {
+    merge_->Forget();
+  } else {
+    SLUICE_TRY(merge_->Abandon());
+  }
   return copied_ ? merge_->AddCopied(copied_->files) : Status();
 }
 

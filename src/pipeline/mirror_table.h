@@ -67,6 +67,8 @@ class MirrorTable {
   // Nothing was committed: the lake holds the table at cut anyway (no changes since).
   void MoveTo(Cut cut) { position_ = cut; }
   Status Abandon();
+  // The next Abandon leaves the files of the window: a commit that names them may yet happen.
+  void LeaveFiles() { leave_files_ = true; }
 
   TableStatus Describe(TableState state) const;
 
@@ -88,6 +90,7 @@ class MirrorTable {
   std::optional<CopiedTable> copied_;
   std::optional<std::string> replaces_uuid_;
   bool changed_ = false;
+  bool leave_files_ = false;
   int64_t rows_ = 0;         // committed
   int64_t window_rows_ = 0;  // that the prepared window adds
   merge::FileSet files_;
