@@ -124,7 +124,7 @@ class FakeFileSystem::FakeFile final : public File {
 
   Status Sync() override {
     std::optional<Fault> fault;
-    const Status begun = files_.Begin(&fault);
+    const Status begun = files_.BeginSync(&fault);
     const Guard guard(files_.mutex_);
     SLUICE_TRY(Alive());
     if (fault) inode_->FailSync();
@@ -192,6 +192,17 @@ Status FakeFileSystem::Begin(std::optional<Fault>* fault) {
   if (found->second == Fault::kNoSpace) return NoSpace();
   if (found->second == Fault::kShortWrite && fault != nullptr) return {};
   return MakeError(ErrorKind::kUnavailable, "injected fault").WithCode("EIO");
+}
+
+Status FakeFileSystem::BeginSync(std::optional<Fault>* fault) {
+  {
+    const Guard guard(mutex_);
+    if (operations_ >= fail_sync_from_) {
+      faults_[operations_] = Fault::kIo;
+      fail_sync_from_ = UINT64_MAX;
+    }
+  }
+  return Begin(fault);
 }
 
 Status FakeFileSystem::CheckPower() const {
@@ -290,7 +301,7 @@ Status FakeFileSystem::Remove(const std::string& path) {
 }
 
 Status FakeFileSystem::SyncFolder(const std::string& folder) {
-  SLUICE_TRY(Begin());
+  SLUICE_TRY(BeginSync());
   const Guard guard(mutex_);
   std::erase_if(unsynced_, [&](const Change& change) {
     if (!change.In(folder)) return false;
@@ -346,6 +357,11 @@ void FakeFileSystem::FailAt(uint64_t operation, Fault fault) {
   faults_[operation] = fault;
 }
 
+void FakeFileSystem::FailSyncFrom(uint64_t operation) {
+  const Guard guard(mutex_);
+  fail_sync_from_ = operation;
+}
+
 void FakeFileSystem::StopAt(uint64_t operation) {
   const Guard guard(mutex_);
   stop_at_ = operation;
@@ -356,10 +372,16 @@ bool FakeFileSystem::powered_off() const {
   return off_;
 }
 
+bool FakeFileSystem::fault_pending() const {
+  const Guard guard(mutex_);
+  return faults_.lower_bound(operations_) != faults_.end() || stop_at_ != UINT64_MAX ||
+         fail_sync_from_ != UINT64_MAX;
+}
+
 void FakeFileSystem::ClearFaults() {
   const Guard guard(mutex_);
   faults_.clear();
-  stop_at_ = UINT64_MAX;
+  stop_at_ = fail_sync_from_ = UINT64_MAX;
 }
 
 void FakeFileSystem::KillProcess() {
@@ -386,6 +408,42 @@ void FakeFileSystem::Crash(uint64_t seed) {
   }
   durable_entries_ = entries_;
   for (const auto& [path, inode] : entries_) inode->Crash(random);
+}
+
+std::vector<std::string> FakeFileSystem::Paths(const std::string& folder) const {
+  const Guard guard(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [path, inode] : entries_) {
+    if (!inode->folder && path.starts_with(folder + "/")) out.push_back(path);
+  }
+  return out;
+}
+
+void FakeFileSystem::Lose(const std::string& folder) {
+  const Guard guard(mutex_);
+  const auto lost = [&](const std::string& path) {
+    return path == folder || path.starts_with(folder + "/");
+  };
+  for (auto* entries : {&entries_, &durable_entries_}) {
+    std::erase_if(*entries, [&](const auto& entry) { return lost(entry.first); });
+  }
+  std::erase_if(unsynced_, [&](const Change& change) {
+    return (!change.to.empty() && lost(change.to)) || (!change.from.empty() && lost(change.from));
+  });
+}
+
+void FakeFileSystem::CopyTree(const std::string& from, const std::string& to) {
+  const Guard guard(mutex_);
+  std::map<std::string, InodePtr> copies;
+  for (const auto& [path, inode] : entries_) {
+    if (path != from && !path.starts_with(from + "/")) continue;
+    const auto copy = std::make_shared<Inode>();
+    copy->folder = inode->folder;
+    copy->content = copy->synced = inode->content;
+    copy->kept = copy->content.size();
+    copies[to + path.substr(from.size())] = copy;
+  }
+  for (const auto& [path, inode] : copies) entries_[path] = durable_entries_[path] = inode;
 }
 
 void FakeFileSystem::SetCapacity(uint64_t bytes) {

@@ -47,9 +47,13 @@ class FakeFileSystem final : public FileSystem {
   // Called before each such operation with its number, in the caller's thread.
   void SetHook(std::function<void(uint64_t operation)> hook);
   void FailAt(uint64_t operation, Fault fault);
+  // The first sync (of a file or a folder) at or after that operation fails, as Fault::kIo says.
+  void FailSyncFrom(uint64_t operation);
   // From that operation on everything fails, reads too, until Crash: the moment power goes.
   void StopAt(uint64_t operation);
   bool powered_off() const;
+  // Whether a fault or stop has yet to come.
+  bool fault_pending() const;
   // Faults and stops that have not come yet never will.
   void ClearFaults();
   // Power comes back: unsynced content survives as a random prefix, possibly with holes of zeros;
@@ -57,6 +61,12 @@ class FakeFileSystem final : public FileSystem {
   void Crash(uint64_t seed);
   // The process dies, the machine does not: open files and locks are dead, nothing is lost.
   void KillProcess();
+
+  // Of a folder and all below it: the files' paths; gone, as if the disk was lost; once more
+  // elsewhere, as a backup restores it (durable at once).
+  std::vector<std::string> Paths(const std::string& folder) const;
+  void Lose(const std::string& folder);
+  void CopyTree(const std::string& from, const std::string& to);
 
   void SetCapacity(uint64_t bytes);
   std::string Content(const std::string& path) const;
@@ -71,6 +81,7 @@ class FakeFileSystem final : public FileSystem {
   using InodePtr = std::shared_ptr<Inode>;
 
   Status Begin(std::optional<Fault>* fault = nullptr);
+  Status BeginSync(std::optional<Fault>* fault = nullptr);
   Status CheckPower() const;
   uint64_t UsedBytes() const;
   void Apply(const Change& change, std::map<std::string, InodePtr>& entries) const;
@@ -86,6 +97,7 @@ class FakeFileSystem final : public FileSystem {
   std::set<std::string> locks_;
   uint64_t operations_ = 0;
   uint64_t stop_at_ = UINT64_MAX;
+  uint64_t fail_sync_from_ = UINT64_MAX;
   bool off_ = false;
   uint64_t life_ = 0;  // handles of an earlier life are dead
   uint64_t capacity_ = UINT64_MAX;

@@ -1,5 +1,6 @@
 // Reads tables of the lake from their metadata alone, snapshot by snapshot, and holds them against
-// the oracle. Shares nothing with the merge: no index, no file set.
+// the oracle; snapshots that bear no mark of ours are another program's. Shares nothing with the
+// merge: no index, no file set.
 #pragma once
 
 #include <map>
@@ -38,6 +39,8 @@ class LakeChecker {
 
   Status CheckAll();
   Status CheckTable(size_t table, const iceberg::TableIdentifier& name);
+  Status CheckContent(size_t table, const iceberg::Snapshot& snapshot,
+                      const Content& content) const;
   Status CheckLedger();
   Status CheckThere(const std::string& table, const iceberg::Snapshot& snapshot,
                     const std::vector<store::Location>& files);

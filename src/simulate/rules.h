@@ -25,6 +25,11 @@ inline constexpr char kReached[] = "reached";
 // A source that is not ours is refused with a way out, and nothing moves.
 inline constexpr char kRefused[] = "refused";
 
+// Once another instance has claimed the ledger, the older one commits nothing more.
+inline constexpr char kFenced[] = "fenced";
+// What the merge holds in memory stays within its shares (pipeline/memory_shares.h).
+inline constexpr char kMemory[] = "memory";
+
 template <typename... Args>
 Error Broken(const char* rule, fmt::format_string<Args...> format, Args&&... args) {
   return MakeError(ErrorKind::kInternal, format, std::forward<Args>(args)...).WithCode(rule);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/uuid.h"
+
 namespace sluice::simulate {
 
 using iceberg::LoadedTable;
@@ -56,34 +58,58 @@ Status SimCatalog::SwapRows(const std::vector<Swap>& swaps) {
   return {};
 }
 
-Status SimCatalog::Commit(std::span<const TableCommit> commits) {
-  const CommitFault fault = std::exchange(fault_, CommitFault::kNone);
-  if (fault == CommitFault::kRefused) {
-    return MakeError(ErrorKind::kUnavailable, "the catalog does not answer");
-  }
-  if (fault == CommitFault::kConflict) {
-    return MakeError(ErrorKind::kConflict, "another commit was first, as it seems");
-  }
+Status SimCatalog::Apply(std::span<const TableCommit> commits) {
   SLUICE_LET(const std::vector<Swap> swaps, WriteFiles(commits));
-  if (fault == CommitFault::kLate) late_.assign(commits.begin(), commits.end());
-  if (fault == CommitFault::kDropped || fault == CommitFault::kLate) {
-    return MakeError(ErrorKind::kCommitUnknown, "the catalog's answer got lost");
-  }
   // Power may go while the transaction commits: then it happened or not.
   const Status powered = files_.CreateFolders("/catalog");
   if (powered || random_.OneIn(2)) SLUICE_TRY(SwapRows(swaps));
-  if (!powered || fault == CommitFault::kLost) {
-    return MakeError(ErrorKind::kCommitUnknown, "the catalog's answer got lost");
-  }
+  if (!powered) return MakeError(ErrorKind::kCommitUnknown, "the catalog does not answer");
   for (const Swap& swap : swaps) static_cast<void>(store_.Delete(swap.evicted));
   return {};
 }
 
+// One by one, and not to the end.
+void SimCatalog::ApplyInPart(std::span<const TableCommit> commits) {
+  for (size_t i = random_.Next() % commits.size(); i > 0; --i) {
+    static_cast<void>(Apply(commits.first(1)));
+    commits = commits.subspan(1);
+  }
+}
+
+Status SimCatalog::Commit(std::span<const TableCommit> commits) {
+  if (faults_.empty()) return Apply(commits);
+  const CommitFault fault = faults_.front();
+  faults_.pop_front();
+  switch (fault) {
+    case CommitFault::kRefused:
+      return MakeError(ErrorKind::kUnavailable, "the catalog is away");
+    case CommitFault::kConflict:
+      return MakeError(ErrorKind::kConflict, "another commit was first, as it seems");
+    case CommitFault::kLost:
+      static_cast<void>(Apply(commits));
+      break;
+    case CommitFault::kLate:
+      late_.emplace_back(commits.begin(), commits.end());
+      break;
+    case CommitFault::kInPart:
+      ApplyInPart(commits);
+      break;
+    case CommitFault::kNone:
+    case CommitFault::kDropped:
+      break;
+  }
+  return MakeError(ErrorKind::kCommitUnknown, "the catalog's answer got lost");
+}
+
 void SimCatalog::Arrive() {
-  const std::vector<TableCommit> commits = std::exchange(late_, {});
-  if (commits.empty()) return;
-  const auto swaps = WriteFiles(commits);
-  if (swaps) static_cast<void>(SwapRows(*swaps));
+  for (const Commits& commits : std::exchange(late_, {})) static_cast<void>(Apply(commits));
+}
+
+Status SimCatalog::Replace(const LoadedTable& base, const iceberg::TableMetadata& next) {
+  const store::Location at = MetadataLocation(next, base.metadata_location, MakeUuid());
+  SLUICE_TRY(WriteMetadataFile(store_, at, next));
+  rows_[base.identifier] = at;
+  return {};
 }
 
 }  // namespace sluice::simulate

@@ -2,6 +2,7 @@
 // or none. The rows survive everything; answers get lost, and commits come late, on demand.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,7 +17,7 @@
 
 namespace sluice::simulate {
 
-// What happens to the next commit.
+// What happens to a commit.
 enum class CommitFault : uint8_t {
   kNone,
   kRefused,   // kUnavailable: nothing happened
@@ -24,6 +25,7 @@ enum class CommitFault : uint8_t {
   kLost,      // it happened, the answer was lost
   kDropped,   // it did not happen, and nobody knows
   kLate,      // the same, and it happens later
+  kInPart,    // some of its tables only, and nobody knows (servers that promise more than they do)
 };
 
 class SimCatalog final : public iceberg::Catalog {
@@ -38,14 +40,19 @@ class SimCatalog final : public iceberg::Catalog {
   Status Commit(std::span<const iceberg::TableCommit> commits) override;
   Status Drop(const iceberg::TableIdentifier& table) override;
 
-  void SetFault(CommitFault fault) { fault_ = fault; }
-  bool fault_pending() const { return fault_ != CommitFault::kNone || !late_.empty(); }
-  // A commit that was on its way arrives, if it still can.
+  // Of the next so many commits, a retry of the same counting as one.
+  void SetFault(CommitFault fault, int times) { faults_.assign(static_cast<size_t>(times), fault); }
+  void ClearFaults() { faults_.clear(); }
+  size_t faults_left() const { return faults_.size(); }
+  // Commits that were on their way arrive, if they still can.
   void Arrive();
+  // Somebody writes a table's metadata as he likes.
+  Status Replace(const iceberg::LoadedTable& base, const iceberg::TableMetadata& next);
   const std::map<iceberg::TableIdentifier, std::string>& rows() const { return rows_; }
   uint64_t commit_count() const { return commits_; }
 
  private:
+  using Commits = std::vector<iceberg::TableCommit>;
   struct Swap {
     iceberg::TableIdentifier table;
     std::string previous;
@@ -54,6 +61,8 @@ class SimCatalog final : public iceberg::Catalog {
     std::vector<store::Location> evicted;
   };
 
+  Status Apply(std::span<const iceberg::TableCommit> commits);
+  void ApplyInPart(std::span<const iceberg::TableCommit> commits);
   Result<std::vector<Swap>> WriteFiles(std::span<const iceberg::TableCommit> commits);
   Status SwapRows(const std::vector<Swap>& swaps);
 
@@ -61,9 +70,9 @@ class SimCatalog final : public iceberg::Catalog {
   store::ObjectStore& store_;
   const Clock& clock_;
   Random random_;
-  CommitFault fault_ = CommitFault::kNone;
+  std::deque<CommitFault> faults_;
   std::map<iceberg::TableIdentifier, std::string> rows_;  // to the metadata file
-  std::vector<iceberg::TableCommit> late_;
+  std::vector<Commits> late_;
   uint64_t commits_ = 0;
 };
 

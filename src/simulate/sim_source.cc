@@ -21,8 +21,7 @@ Status SimSource::CheckLine() const {
 Result<postgres::SourceIdentity> SimSource::Identify() {
   SLUICE_TRY(CheckLine());
   return postgres::SourceIdentity{
-      "7000000000000000001", 1, "shop", 5, rolled_back_to_.value_or(database_.end()),
-      kServerVersion};
+      system_id_, 1, "shop", 5, rolled_back_to_.value_or(database_.end()), kServerVersion};
 }
 
 Result<std::vector<postgres::SourceTable>> SimSource::ListTables() {
@@ -47,7 +46,7 @@ Result<std::optional<postgres::SlotState>> SimSource::FindSlot(const std::string
   out.plugin = "pgoutput";
   out.database = "shop";
   out.restart_lsn = out.confirmed_lsn = slot_.confirmed;
-  out.wal_status = "reserved";
+  out.wal_status = slot_.lost ? "lost" : "reserved";
   return std::optional(out);
 }
 
@@ -94,6 +93,10 @@ Result<std::unique_ptr<postgres::ReplicationSource>> SimSource::StartStream(
     const postgres::StreamOptions&) {
   SLUICE_TRY(CheckLine());
   if (!slot_.exists) return MakeError(ErrorKind::kConfig, "no such slot").WithCode("42704");
+  if (slot_.active) {
+    return MakeError(ErrorKind::kConfig, "the slot is active for another process")
+        .WithCode("55006");
+  }
   return std::unique_ptr<postgres::ReplicationSource>(
       std::make_unique<Walsender>(database_, slot_, random_.Next(), connected_, confirmed_));
 }

@@ -40,11 +40,17 @@ class SimSource final : public pipeline::Source {
   // Where the slot began.
   Lsn slot_start() const { return slot_start_; }
   // Streams break; a server that crashed may have an older word of the slot.
-  void DropConnections() { ++slot_.life; }
+  void DropConnections() {
+    ++slot_.life;
+    slot_.active = false;
+  }
   void Restart(bool crashed);
   void DropSlot() {
     slot_ = {.exists = false, .confirmed = {}, .saved = {}, .life = slot_.life + 1};
   }
+  // max_slot_wal_keep_size was too small.
+  void LoseSlot() { slot_.lost = true; }
+  void BecomeAnother() { system_id_ = "7000000000000000002"; }
   // As a restored backup: the log ends earlier than it did.
   void RollBack(Lsn end) { rolled_back_to_ = end; }
   // The same, slot and all, so that it may go on from there.
@@ -58,6 +64,7 @@ class SimSource final : public pipeline::Source {
   Random random_;
   std::function<bool()> connected_;
   std::function<void(Lsn)> confirmed_;
+  std::string system_id_ = "7000000000000000001";
   Slot slot_;
   Lsn slot_start_;
   std::map<std::string, Snapshot> snapshots_;

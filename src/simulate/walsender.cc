@@ -82,7 +82,13 @@ Walsender::Walsender(Database& database, Slot& slot, uint64_t seed, std::functio
       confirmed_(std::move(confirmed)),
       life_(slot.life),
       start_(slot.confirmed),
-      stream_from_(static_cast<size_t>(random_.Between(2, 12))) {}
+      stream_from_(static_cast<size_t>(random_.Between(2, 12))) {
+  slot_.active = true;
+}
+
+Walsender::~Walsender() {
+  if (slot_.life == life_) slot_.active = false;
+}
 
 Status Walsender::CheckLine() const {
   if (slot_.life == life_ && connected_()) return {};

@@ -19,8 +19,10 @@ namespace sluice::simulate {
 struct Slot {
   bool exists = false;
   Lsn confirmed;
-  Lsn saved;          // `confirmed` as a server that crashes remembers it
-  uint64_t life = 0;  // streams of an earlier life are broken
+  Lsn saved;            // `confirmed` as a server that crashes remembers it
+  uint64_t life = 0;    // streams of an earlier life are broken
+  bool active = false;  // a stream of this life reads it
+  bool lost = false;    // its log was removed
 };
 
 class Walsender final : public postgres::ReplicationSource {
@@ -29,6 +31,9 @@ class Walsender final : public postgres::ReplicationSource {
   // of every position before the slot takes it.
   Walsender(Database& database, Slot& slot, uint64_t seed, std::function<bool()> connected,
             std::function<void(Lsn)> confirmed);
+  ~Walsender() override;
+  Walsender(const Walsender&) = delete;
+  Walsender& operator=(const Walsender&) = delete;
 
   Result<std::optional<std::string_view>> Receive() override;
   Status SendStatus(const postgres::StandbyStatus& status, bool want_reply) override;

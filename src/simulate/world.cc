@@ -34,6 +34,7 @@ pipeline::PipelineOptions MakeOptions(Random& random) {
   out.bus.folder = "/bus";
   out.bus.segment_bytes = uint64_t{1} << random.Between(11, 16);
   out.bus.disk_reserve_bytes = 0;
+  if (random.OneIn(3)) out.bus.max_bytes = uint64_t{1} << random.Between(17, 19);
   out.bus.retention_us = random.Between(8, 30) * kSecondUs;
   out.memory_bytes = uint64_t{1} << random.Between(16, 26);
   out.cut_interval_us = random.Between(50, 1500) * kMillis;
@@ -55,6 +56,7 @@ World::World(WorldOptions options)
       store_(store::MakeLocalStore(files_)),
       catalog_(files_, *store_, clock_, random_.Next()),
       checker_(database_, catalog_, *store_),
+      foreign_(catalog_, *store_, clock_, random_),
       around_{source_, database_, *store_, catalog_, files_, clock_, random_},
       pipeline_(MakeOptions(random_)) {
   SeedUuids(options_.seed);
@@ -82,6 +84,7 @@ Status World::Step() {
   ++step_;
   clock_.Advance(random_.Below(80) * kMillis);
   if (process_ == nullptr && random_.OneIn(3)) SLUICE_TRY(Start());
+  if (older_ && random_.OneIn(4)) StepOlder();
   Note(Act());
   return After();
 }
@@ -117,33 +120,54 @@ std::string World::Act() {
 }
 
 Status World::Start() {
+  at_work_ = &pipeline_;
+  const size_t faults = catalog_.faults_left();
   auto started = Process::Start(pipeline_, around_);
+  // A catalog that does not answer at the start is no reason to wait: whoever starts it sees it.
+  excused_ |= catalog_.faults_left() != faults;
   if (!started) return Ended(started.error(), "start");
   process_ = std::move(*started);
+  claimed_ = true;
+  excused_ = files_.fault_pending() || bus_damaged_;
   Note("started");
   return {};
 }
 
 void World::Stop() {
   process_.reset();
+  older_.reset();
   given_up_.clear();
+}
+
+// It may copy, follow and commit until it sees a higher epoch than its own; then it ends.
+void World::StepOlder() {
+  const uint64_t before = catalog_.commit_count();
+  at_work_ = &older_pipeline_;
+  auto done = random_.OneIn(2) ? older_->StepCapture() : older_->StepMerge();
+  if (claimed_ && catalog_.commit_count() != before) {
+    broken_ = rule::Broken(rule::kFenced, "the older instance committed after it was taken over");
+  }
+  if (done && done->empty()) return;
+  Note("older instance: " + (done ? *done : done.error().message()));
+  if (!done) older_.reset();
 }
 
 // The program gave up. It may, if something was broken in its life; then it is started again.
 Status World::Ended(const Error& error, const std::string& what) {
   Note(fmt::format("{} ended: {}", what, error.message()));
   if (files_.powered_off()) return {};
-  if (!excused_) {
+  if (bus_damaged_ && error.kind() == ErrorKind::kCorrupt) MoveBusAway();
+  if (!excused_ && !slot_moved_) {
     return rule::Broken(rule::kAlive, "{} ended without cause: {}", what, error.message());
   }
-  Stop();
-  files_.KillProcess();
-  source_.DropConnections();
+  slot_moved_ = false;
+  Kill();
   return {};
 }
 
 std::string World::StepCapture() {
   if (process_ == nullptr) return "";
+  at_work_ = &pipeline_;
   auto done = process_->StepCapture();
   if (done) return std::move(*done);
   broken_ = Ended(done.error(), "capture");
@@ -190,8 +214,9 @@ void World::HurryTo(Lsn target) {
 
 Status World::Converge() {
   files_.ClearFaults();
-  catalog_.SetFault(CommitFault::kNone);
+  catalog_.ClearFaults();
   database_.FinishAll();
+  if (older_ || lake_touched_) Kill();
   const Lsn target = database_.end();
   Note("faults stop; everything up to " + ToString(target) + " must arrive");
   for (int i = 0; i < kConvergeSteps; ++i) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "simulate/foreign_writer.h"
 #include "simulate/lake_reader.h"
 #include "simulate/process.h"
 
@@ -43,6 +44,7 @@ class World {
   std::string Act();
   // A restart, if the program is down.
   Status Start();
+  void StepOlder();
   void Stop();
   std::string StepCapture();
   std::string StepMerge();
@@ -61,21 +63,34 @@ class World {
   std::string PowerGoes();
   std::string Kill();
   std::string DiskWillFail();
+  std::string SyncWillFail();
   std::string DiskIsFull();
   std::string LinesDrop();
   std::string SourceRestarts();
   std::string ClockJumps();
-  std::string CommitWillFail();
+  std::string CommitsWillFail();
+  std::string StateIsLost();
+  std::string BusIsLost();
+  std::string BitFlips();
+  std::string AnotherInstance();
   void LosePower();
+  uint64_t Soon();
+
+  // world_foreign.cc: what other programs do to the lake.
+  std::string Foreign();
 
   // world_orders.cc: what an operator may say: pause, resume, copy again.
   std::string Order();
   void CopyAgain(const std::string& table);
+  void MoveBusAway();
+  // A reason to give tables up that is nobody's fault but the world's.
+  void ExcuseTables();
 
   // world_checks.cc: the rules.
   // Whatever the step was: no power means a crash; what it committed must be true.
   Status After();
   Status CheckTables();
+  Status CheckMemory();
   void Confirmed(Lsn lsn);
   Status IsKept(Lsn lsn);
   // At the very end: a source that is not ours any more must be refused, and nothing may move.
@@ -94,11 +109,22 @@ class World {
   std::unique_ptr<store::ObjectStore> store_;
   SimCatalog catalog_;
   LakeChecker checker_;
+  ForeignWriter foreign_;
   Process::Around around_;
   pipeline::PipelineOptions pipeline_;
   std::unique_ptr<Process> process_;
+  // The same pipeline elsewhere, whose place `process_` took; it does not know yet.
+  std::unique_ptr<Process> older_;
+  pipeline::PipelineOptions older_pipeline_;
+  const pipeline::PipelineOptions* at_work_ = nullptr;  // whose stream speaks to the source
+  bool claimed_ = false;  // by `process_`, since there is an older one
+  int machines_ = 1;
   // Something was broken on purpose in this life of the process: it may end.
   bool excused_ = false;
+  bool bus_damaged_ = false;
+  bool slot_moved_ = false;  // by the older one, past what the newer one's bus holds
+  bool lake_damaged_ = false;
+  bool lake_touched_ = false;       // by another program; an idle table sees it at a restart
   Status broken_;                   // the first rule that did not hold
   std::set<std::string> paused_;    // some time: such a table may have been given up
   std::set<std::string> given_up_;  // to be copied again, as this process was told

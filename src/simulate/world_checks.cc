@@ -10,7 +10,19 @@ Status World::After() {
   if (files_.powered_off()) LosePower();
   SLUICE_TRY(broken_);
   SLUICE_TRY(checker_.Check());
+  SLUICE_TRY(CheckMemory());
   return CheckTables();
+}
+
+// Between steps every table's window and index fit the shares; what one step takes in beside them
+// is bounded by what it reads at once. One thread shows no more than that.
+Status World::CheckMemory() {
+  if (process_ == nullptr) return {};
+  const pipeline::MemoryShares shares{pipeline_.memory_bytes};
+  const pipeline::MergeMemory held = process_->mirror().merge().memory();
+  if (held.window_bytes <= shares.windows() && held.index_bytes <= shares.indexes()) return {};
+  return rule::Broken(rule::kMemory, "windows hold {} of {} bytes, indexes {} of {}",
+                      held.window_bytes, shares.windows(), held.index_bytes, shares.indexes());
 }
 
 // Nothing that happens here is a reason to give a table up, but a pause longer than the bus's
@@ -21,6 +33,10 @@ Status World::CheckTables() {
     if (table.state != pipeline::TableState::kFailed) {
       given_up_.erase(table.name);
       continue;
+    }
+    if (bus_damaged_) {
+      MoveBusAway();
+      return {};
     }
     if (!paused_.contains(table.name)) {
       return rule::Broken(rule::kAlive, "table {} failed: {}", table.name, table.reason);
@@ -52,11 +68,13 @@ std::string World::StepCopy() {
 
 void World::Confirmed(Lsn lsn) {
   if (broken_) broken_ = IsKept(lsn);
+  if (at_work_ == &older_pipeline_) slot_moved_ = true;
 }
 
 // What the source forgets must be in the bus; or, where the bus may be lost, in the lake.
 Status World::IsKept(Lsn lsn) {
-  const auto bus = bus::FindBus(files_, pipeline_.bus);
+  const auto bus = bus::FindBus(files_, at_work_->bus);
+  if (!bus && bus_damaged_) return {};
   const Lsn held = bus && *bus ? std::max((*bus)->last_cut.lsn, (*bus)->first_lsn) : Lsn{};
   if (lsn > held) {
     return rule::Broken(rule::kConfirmed, "{} is confirmed, the bus ends at {}", ToString(lsn),
@@ -84,8 +102,7 @@ Status World::CheckOtherHistory() {
     if (process_ == nullptr) return {};
     cut = Lsn{process_->mirror().progress().durable_lsn};
   }
-  Stop();
-  files_.KillProcess();
+  Kill();
   source_.GoBack(back);
   while (database_.end() <= cut) database_.Step();
   database_.FinishAll();
@@ -107,15 +124,23 @@ Status World::MustNotFollow(Lsn back, Lsn cut) {
 }
 
 Status World::CheckRefusals() {
+  if (bus_damaged_) MoveBusAway();
   if (random_.OneIn(3)) return CheckOtherHistory();
-  Stop();
-  files_.KillProcess();
-  if (random_.OneIn(2)) {
-    source_.RollBack(Lsn{database_.end().value / 2});
-    return MustRefuse("a source that was rolled back");
+  Kill();
+  switch (random_.Below(4)) {
+    case 0:
+      source_.RollBack(Lsn{database_.end().value / 2});
+      return MustRefuse("a source that was rolled back");
+    case 1:
+      source_.LoseSlot();
+      return MustRefuse("a source that lost the slot's log");
+    case 2:
+      source_.BecomeAnother();
+      return MustRefuse("another source");
+    default:
+      source_.DropSlot();
+      return MustRefuse("a source without our slot");
   }
-  source_.DropSlot();
-  return MustRefuse("a source without our slot");
 }
 
 Status World::MustRefuse(const std::string& why) {

@@ -32,4 +32,20 @@ void World::CopyAgain(const std::string& table) {
   });
 }
 
+// As the error says: the folder aside, and every table anew.
+void World::MoveBusAway() {
+  Note("order: the damaged bus is moved away");
+  Kill();
+  files_.Lose(pipeline_.bus.folder);
+  bus_damaged_ = false;
+  ExcuseTables();
+}
+
+void World::ExcuseTables() {
+  for (const Table& table : database_.tables()) {
+    paused_.insert(QuoteIdentifier(table.source.schema_name) + "." +
+                   QuoteIdentifier(table.source.name));
+  }
+}
+
 }  // namespace sluice::simulate
