@@ -16,6 +16,21 @@ BACKLOG_MAX = 16  # connections that the kernel keeps for a program that takes n
 NEVER = "FFFFFFFF/0"
 
 
+def is_taken(one: socket.socket, path, seconds: float) -> bool:
+    """False when the program lets it wait for longer; the kernel keeps a few for it, and says so of others."""
+    one.setblocking(False)
+
+    def connected() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            one.connect(str(path))
+            return True
+        return False
+    try:
+        return wait_for(connected, seconds, every=0.01)
+    except AssertionError:
+        return False
+
+
 class Control(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("localhost", timeout=60)
@@ -23,8 +38,8 @@ class Control(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        assert is_taken(self.sock, self.path, seconds=30)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 @pytest.fixture
@@ -62,26 +77,11 @@ def test_a_crowd_waits_its_turn(follower) -> None:
     before = descriptors(follower)
     with contextlib.ExitStack() as idle:
         taken = 0
-        while taken < CONNECTIONS_MAX * 3 and is_taken(idle.enter_context(socket.socket(socket.AF_UNIX)), follower):
+        while taken < CONNECTIONS_MAX * 3 and is_taken(idle.enter_context(socket.socket(socket.AF_UNIX)), follower.sluice.control_socket, seconds=1):
             taken += 1
         assert CONNECTIONS_MAX <= taken < CONNECTIONS_MAX + BACKLOG_MAX
         assert descriptors(follower) <= before + CONNECTIONS_MAX + 1
     follower.goes_on("public.a", "public.b")
-
-
-def is_taken(one: socket.socket, place) -> bool:
-    """False when the program lets it wait for longer than a moment."""
-    one.setblocking(False)
-
-    def connected() -> bool:
-        with contextlib.suppress(BlockingIOError):
-            one.connect(str(place.sluice.control_socket))
-            return True
-        return False
-    try:
-        return wait_for(connected, 1, every=0.01)
-    except AssertionError:
-        return False
 
 
 def descriptors(place) -> int:
