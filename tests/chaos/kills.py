@@ -7,6 +7,7 @@ streamed transaction or a server's crash. Real processes are not replayed: the s
 import argparse
 import pathlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -59,7 +60,7 @@ class Life:
         other.start()
         pass_time(moment)
         # Without its server it does not start; once started it waits for it.
-        no_server = deed == self.crash and self.sluice.log_tail().count("connecting to the source")
+        no_server = deed == self.crash and re.search("^sluice: (connecting to|asking) the source", self.sluice.log_tail(3), re.M)
         assert self.sluice.running() or no_server, self.sluice.log_tail()
         self.sluice.kill()
         other.join()
