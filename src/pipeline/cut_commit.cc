@@ -218,6 +218,12 @@ Result<CutResult> CommitCut(const Lake& lake, const std::vector<MirrorTable*>& t
   out.broken = std::move(attempt.broken());
   if (!out.broken.empty()) {
     attempt.RemoveWritten();
+    // What a foreign compaction and expiry took away is missing from the old head only.
+    SLUICE_LET(out.conflicted, attempt.Conflicted());
+    std::erase_if(out.broken, [&](const auto& broken) {
+      return std::find(out.conflicted.begin(), out.conflicted.end(), broken.first) !=
+             out.conflicted.end();
+    });
     return out;
   }
   ReachFaultPoint("commit.prepared");

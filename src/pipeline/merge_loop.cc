@@ -60,7 +60,8 @@ Result<StepResult> MergeLoop::Step() {
   const Status recorded = RecordMembers();
   if (!recorded) return AfterTrouble(recorded.error());
   if (out.worked) troubles_ = 0;
-  RemoveReplacedFiles();
+  const Status removed = RemoveReplacedFiles();
+  if (!removed) return AfterTrouble(removed.error());
   Publish();
   out.wake_in_us = 20'000;
   return out;
@@ -281,7 +282,9 @@ void MergeLoop::Park(ChosenTable chosen, TableStatus status, std::optional<Cut> 
 
 void MergeLoop::Remember(const iceberg::TableIdentifier& table, TableState state,
                          const std::string& reason, const std::string& hint) {
-  const Status remembered = RememberState(lake_.catalog, table, state, reason, hint);
+  // An instance that was taken over has no say any more.
+  Status remembered = CheckEpoch();
+  if (remembered) remembered = RememberState(lake_.catalog, table, state, reason, hint);
   if (!remembered) {
     log::Get("merge")->warn("remembering the state of {}: {}", table.ToString(),
                             remembered.error().message());
@@ -367,15 +370,17 @@ void MergeLoop::TakeForResync(const std::string& name) {
   parked_.erase(name);
 }
 
-void MergeLoop::RemoveReplacedFiles() {
+Status MergeLoop::RemoveReplacedFiles() {
   const int64_t now = lake_.clock.SteadyMicros();
-  if (now - last_removal_us_ < kRemovalUs) return;
+  if (now - last_removal_us_ < kRemovalUs) return {};
   last_removal_us_ = now;
   for (const MirrorTable* table : main_->tables()) {
     if (!table->loaded().metadata.properties.contains(iceberg::kReplacedKey)) continue;
+    SLUICE_TRY(CheckEpoch());
     const Status removed = RemoveReplaced(lake_, table->loaded().identifier);
     if (!removed) log::Get("lake")->warn("removing old files: {}", removed.error().message());
   }
+  return {};
 }
 
 // At once, so that nobody trims what a snapshot taken next may lack.

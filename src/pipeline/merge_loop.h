@@ -55,6 +55,8 @@ class MergeLoop {
             std::optional<iceberg::SnapshotId> marked = std::nullopt);
   void Pause(const std::string& name, const std::function<void(Status)>& done);
   void Resume(const std::string& name, const std::function<void(Status)>& done);
+  // kConflict: another sluice has taken the pipeline over; nothing may be changed any more.
+  Status CheckEpoch();
   // A table that can be copied again; nothing: unknown, or being copied.
   std::optional<ChosenTable> FindForResync(const std::string& name) const;
   // Takes it out of its group.
@@ -122,8 +124,7 @@ class MergeLoop {
   void Remember(const iceberg::TableIdentifier& table, TableState state, const std::string& reason,
                 const std::string& hint);
   MergeGroup* GroupOf(const std::string& name, TableId& id) const;
-  Status CheckEpoch();
-  void RemoveReplacedFiles();
+  Status RemoveReplacedFiles();
   void Publish();
   Result<StepResult> AfterTrouble(const Error& error);
 

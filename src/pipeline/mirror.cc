@@ -145,8 +145,14 @@ Status Mirror::TrimBus() {
   if (wanted <= info.first_lsn) return {};
   SLUICE_LET(const SnapshotVisibility now, source_.CurrentSnapshot(),
              "asking the source which commits it hides");
-  SLUICE_LET(const Lsn seen, bus::SeenThrough(files_, options_.bus, info.first_lsn, wanted, now));
-  return bus_->Retain(std::min(seen, merge_->pinned()));
+  auto seen = bus::SeenThrough(files_, options_.bus, info.first_lsn, wanted, now);
+  if (!seen && seen.error().kind() == ErrorKind::kCorrupt) {
+    // Every table is past the damage, and nothing in it can be read for another.
+    log::Get("bus")->warn("trimming: {}", seen.error().message());
+    seen = wanted;
+  }
+  SLUICE_TRY(seen);
+  return bus_->Retain(std::min(*seen, merge_->pinned()));
 }
 
 void Mirror::RetainBus() {
@@ -304,6 +310,7 @@ Status Mirror::Resync(MergeLoop& merge, const std::string& name,
   }
   SLUICE_TRY(Renew(source, *chosen));
   SLUICE_LET(CopyTask task, MakeCopyTask(std::move(*chosen)));
+  SLUICE_TRY(merge.CheckEpoch());
   SLUICE_TRY(RememberResync(catalog_, task.chosen.lake), "remembering in the lake to copy {} again",
              name);
   merge.TakeForResync(name);

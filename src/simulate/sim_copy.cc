@@ -61,7 +61,7 @@ std::string SimCopy::Hold() {
   if (!held) {
     for (pipeline::CopyTask& task : tasks_) mirror_.CopyAgain(std::move(task));
     tasks_.clear();
-    return "copy: no snapshot";
+    return kNoSnapshot;
   }
   held_ = std::move(*held);
   return fmt::format("copy: {} tables under {}, read at {}", tasks_.size(), held_->name,

@@ -11,6 +11,9 @@
 
 namespace sluice::simulate {
 
+// What Step says when no snapshot can be had.
+inline constexpr char kNoSnapshot[] = "copy: no snapshot";
+
 class SimCopy {
  public:
   // All outlive this.

@@ -39,6 +39,7 @@ class SimSource final : public pipeline::Source {
 
   // Where the slot began.
   Lsn slot_start() const { return slot_start_; }
+  Lsn slot_confirmed() const { return slot_.confirmed; }
   // Streams break; a server that crashed may have an older word of the slot.
   void DropConnections() {
     ++slot_.life;

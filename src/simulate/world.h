@@ -43,12 +43,12 @@ class World {
   Status Step();
   std::string Act();
   // A restart, if the program is down.
+  void ShowWhatTheBusWillLack();
   Status Start();
   void StepOlder();
   void Stop();
   std::string StepCapture();
   std::string StepMerge();
-  std::string StepCopy();
   std::string StepCopy();
   Status Ended(const Error& error, const std::string& what);
   // Faults stop, and the lake must become the source.
@@ -122,8 +122,7 @@ class World {
   // Something was broken on purpose in this life of the process: it may end.
   bool excused_ = false;
   bool bus_damaged_ = false;
-  bool slot_moved_ = false;  // by the older one, past what the newer one's bus holds
-  bool lake_damaged_ = false;
+  bool slot_moved_ = false;         // by the older one, past what the newer one's bus holds
   bool lake_touched_ = false;       // by another program; an idle table sees it at a restart
   Status broken_;                   // the first rule that did not hold
   std::set<std::string> paused_;    // some time: such a table may have been given up

@@ -56,6 +56,9 @@ std::string World::StepCopy() {
   const auto now = database_.TakeSnapshot().visibility;
   const std::string before = process_->held() ? process_->held()->name : "";
   std::string done = process_->StepCopy();
+  // What is damaged may be needed for the copy, which says so.
+  if (done == kNoSnapshot && bus_damaged_) MoveBusAway();
+  if (process_ == nullptr) return done;
   const pipeline::HeldSnapshot* held = process_->held();
   const bool fresh = held != nullptr && held->name != before && held->visibility.SeesAllOf(now);
   // The last cut is read again: it may be the one at which the table is committed.

@@ -16,7 +16,6 @@ std::string World::Foreign() {
                                                   {&ForeignWriter::Append, "appends to", false},
                                                   {&ForeignWriter::Delete, "deletes from", false},
                                                   {&ForeignWriter::RollBack, "rolls back", false}}};
-  if (lake_damaged_) return "";
   const Deed& deed = kDeeds[random_.Next() % kDeeds.size()];
   const auto& source = database_.tables()[random_.Next() % database_.tables().size()].source;
   const auto done = (foreign_.*deed.does)({source.schema_name, source.name});
