@@ -75,7 +75,8 @@ class FixedColumn {
 
   int64_t length() const { return validity_.length(); }
   int64_t bytes() const { return values_.length() * static_cast<int64_t>(sizeof(T)); }
-  Fault Append(const T& value) {
+  // Inline by order: it runs once a value, and has several callers.
+  [[gnu::always_inline]] Fault Append(const T& value) {
     if (values_.length() == values_.capacity() && !Grow()) [[unlikely]]
       return Fault::kMemory;
     if (const Fault fault = validity_.Valid(); fault != Fault::kNone) return fault;
@@ -183,7 +184,7 @@ class BytesColumn {
     return Fault::kNone;
   }
   // Checks while it copies.
-  Fault AppendUtf8(std::string_view value) {
+  [[gnu::always_inline]] Fault AppendUtf8(std::string_view value) {
     const auto size = static_cast<int64_t>(value.size());
     if (!HasRoom(size)) [[unlikely]] {
       if (const Fault fault = Prepare(size); fault != Fault::kNone) return fault;

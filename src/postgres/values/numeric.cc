@@ -35,12 +35,6 @@ uint32_t Group(const char* digits, int index) {
   return __builtin_bswap16(raw);
 }
 
-uint16_t Load16(const char* at) {
-  uint16_t raw = 0;
-  std::memcpy(&raw, at, sizeof(raw));
-  return __builtin_bswap16(raw);
-}
-
 struct Header {
   int count = 0;
   int weight = 0;
@@ -48,12 +42,15 @@ struct Header {
   int dscale = 0;
 };
 
-Fault ReadHeader(std::string_view bytes, Header& out) {
+inline Fault ReadHeader(std::string_view bytes, Header& out) {
   if (bytes.size() < kHeaderBytes) return Fault::kMalformed;
-  out.count = Load16(bytes.data());
-  out.weight = static_cast<int16_t>(Load16(bytes.data() + 2));
-  out.sign = Load16(bytes.data() + 4);
-  out.dscale = Load16(bytes.data() + 6);
+  uint64_t word = 0;  // four fields of two bytes
+  std::memcpy(&word, bytes.data(), sizeof(word));
+  word = __builtin_bswap64(word);
+  out.count = static_cast<uint16_t>(word >> 48);
+  out.weight = static_cast<int16_t>(word >> 32);
+  out.sign = static_cast<uint16_t>(word >> 16);
+  out.dscale = static_cast<uint16_t>(word);
   if (bytes.size() != kHeaderBytes + 2 * static_cast<size_t>(out.count)) return Fault::kMalformed;
   if (out.sign == kPositive || out.sign == kNegative) return Fault::kNone;
   if (out.sign == kNan) return Fault::kNan;
