@@ -64,6 +64,10 @@ class KeyIndex {
   // become runs without passing through the table of recent entries. Find sees them after it.
   virtual Status StageFiles(std::span<const IndexEntry> entries) = 0;
   virtual Status FinishStageFiles() = 0;
+  // The same by runs that hold all rows of `files` (CopiedKeys), which become the index's own.
+  // False: they are not all there and sound, none was taken, and the files are to be read.
+  virtual Result<bool> StageRuns(std::span<const std::string> paths,
+                                 std::span<const FileId> files) = 0;
   // The commit that made `snapshot_id` is known to have happened. Call after FileSet::Publish. In
   // memory it cannot fail; an error means that runs could not be written, and the next Publish
   // tries again. What is not in a run then is read again after a restart.

@@ -88,6 +88,7 @@ Result<uint64_t> MemoryStore::Size(const store::Location& at) {
 
 Result<std::shared_ptr<arrow::Buffer>> MemoryStore::Read(const store::Location& at, uint64_t from,
                                                          uint64_t size) {
+  ++reads;
   const auto found = objects_.find(at);
   if (found == objects_.end()) return Absent(at);
   return arrow::Buffer::FromString(found->second.substr(from, size));

@@ -37,6 +37,8 @@ class MemoryStore final : public store::ObjectStore {
   Status Delete(std::span<const store::Location> objects) override;
   size_t count() const { return objects_.size(); }
 
+  size_t reads = 0;
+
  private:
   friend class MemoryWriter;
   std::map<store::Location, std::string> objects_;

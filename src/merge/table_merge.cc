@@ -41,7 +41,7 @@ class Merge final : public TableMerge, private StoredRowTaker {
                                              options.writer.pool);
   }
 
-  Status AddCopied(std::vector<parquet::DataFile> files) override;
+  Status AddCopied(std::vector<parquet::DataFile> files, const CopiedRuns& keys) override;
   Status Apply(const ChangeBatch& batch, const RunFilter& counts) override;
   Result<RowDelta> Finish(Cut cut) override;
   Status Committed(int64_t snapshot_id) override;
@@ -63,6 +63,7 @@ class Merge final : public TableMerge, private StoredRowTaker {
   };
 
   Result<std::optional<RowLocation>> Take(const KeyRef& key, FindMode mode) override;
+  Status ReadKeys(std::span<const FileId> files);
   Status Check(const ChangeBatch& batch) const;
   Status ApplyKeyed(const ChangeBatch& batch, const RunFilter& counts);
   Status ApplyChange(Work& work, uint32_t row);
@@ -91,20 +92,31 @@ class Merge final : public TableMerge, private StoredRowTaker {
   int64_t pending_ = 0;
 };
 
-Status Merge::AddCopied(std::vector<parquet::DataFile> files) {
+Status Merge::AddCopied(std::vector<parquet::DataFile> files, const CopiedRuns& keys) {
   SLUICE_CHECK(fold_.empty(), "copied rows come first");
-  for (const parquet::DataFile& file : files) {
+  std::vector<FileId> by_runs;
+  std::vector<FileId> to_read;
+  for (parquet::DataFile& file : files) {
     if (file.record_count == 0) continue;
     const FileId id = files_.AddStaged(file.location);
     files_.SetRecordCount(id, file.record_count);
-    if (encoder_ != nullptr) {
-      SLUICE_TRY(ReadFileKeys(*encoder_, *KeyFields(schema_, *file_schema_), store_, files_, id,
-                              [this](auto entries) { return index_.StageFiles(entries); }),
-                 "reading the keys of {}", file.location);
-    }
-    copied_.push_back(file);
+    (keys.files.contains(file.location) ? by_runs : to_read).push_back(id);
+    copied_.push_back(std::move(file));
   }
-  return encoder_ != nullptr ? index_.FinishStageFiles() : Status();
+  if (encoder_ == nullptr) return {};
+  SLUICE_LET(const bool taken, index_.StageRuns(keys.paths, by_runs));
+  if (!taken) to_read.insert(to_read.end(), by_runs.begin(), by_runs.end());
+  return ReadKeys(to_read);
+}
+
+Status Merge::ReadKeys(std::span<const FileId> files) {
+  const auto fields = KeyFields(schema_, *file_schema_);
+  for (const FileId file : files) {
+    SLUICE_TRY(ReadFileKeys(*encoder_, *fields, store_, files_, file,
+                            [this](auto entries) { return index_.StageFiles(entries); }),
+               "reading the keys of {}", files_.Find(file)->location);
+  }
+  return index_.FinishStageFiles();
 }
 
 Status Merge::Check(const ChangeBatch& batch) const {

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "change/change_batch.h"
+#include "merge/copied_keys.h"
 #include "merge/key_index.h"
 #include "merge/row_delta.h"
 #include "parquet/data_file_writer.h"
@@ -48,8 +49,10 @@ class TableMerge {
                                           KeyIndex& index, MergeOptions options);
 
   // Rows of the first copy, already in finished files: they join the window and its commit. Before
-  // the window's first Apply. The files stay the caller's: Abandon does not remove them.
-  virtual Status AddCopied(std::vector<parquet::DataFile> files) = 0;
+  // the window's first Apply. The files stay the caller's: Abandon does not remove them. `keys`:
+  // runs made beside the copy, of some of the files; the rest is read for the index, and all of
+  // them where the runs are gone (a second call).
+  virtual Status AddCopied(std::vector<parquet::DataFile> files, const CopiedRuns& keys) = 0;
   // `batch.schema` must be the schema's version and `batch.table` its id. kUnsupported: a value the
   // lake type cannot hold; kCorrupt: a row that must exist is not there.
   virtual Status Apply(const ChangeBatch& batch, const RunFilter& counts) = 0;

@@ -9,6 +9,7 @@
 namespace sluice::merge {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -201,7 +202,7 @@ TEST_F(TableMergeTest, CopiedRowsJoinTheWindowThatChangesThem) {
   Must(fs_.Remove("/state/index/MANIFEST"));
   for (const bool abandon : {true, false}) {
     Open();
-    Must(merge_->AddCopied(copied));
+    Must(merge_->AddCopied(copied, {}));
     Must(Apply({WithoutBody(Update(1, {"A", {}, 1})), Delete(3), Insert(4, {"d", {}, 4})}));
     if (!abandon) break;
     Must(merge_->Finish({{1}, 0}));
@@ -213,12 +214,46 @@ TEST_F(TableMergeTest, CopiedRowsJoinTheWindowThatChangesThem) {
   EXPECT_EQ(Table(), (TestTable{{1, {"A", "x", 1}}, {2, {"b", "y", 2}}, {4, {"d", {}, 4}}}));
 }
 
+// Runs made beside the copy stand for reading its files, which the store refuses here; once they
+// are gone (the window was abandoned) the files are read.
+TEST_F(TableMergeTest, KeysTakenBesideTheCopyNeedNoReading) {
+  Open();
+  const std::vector<TestChange> rows = {Insert(1, {"a", "x", 1}), Insert(2, {"b", "y", 2}),
+                                        Insert(3, {})};
+  const std::vector<parquet::DataFile> copied = Window(rows).added;
+  lake_ = {};
+  Must(fs_.Remove("/state/index/MANIFEST"));
+  Open();
+  CopiedKeys keys(schema_, fs_, "/state/copied", 2);
+  Must(keys.Add(copied.front().location, *MakeBatch(schema_, rows).rows));
+  const CopiedRuns runs = Must(keys.Finish());
+  EXPECT_THAT(runs.paths, SizeIs(1));
+  EXPECT_THAT(runs.files, ElementsAre(copied.front().location));
+  store_.reads = 0;
+  Must(merge_->AddCopied(copied, runs));
+  EXPECT_EQ(store_.reads, 0U);
+  Must(merge_->Abandon());
+  Must(merge_->AddCopied(copied, runs));
+  EXPECT_GT(store_.reads, 0U);
+  Must(Apply({Update(1, {"A", "x", 1}), Delete(3)}));
+  Commit();
+  EXPECT_EQ(Table(), (TestTable{{1, {"A", "x", 1}}, {2, {"b", "y", 2}}}));
+}
+
+TEST_F(TableMergeTest, FewKeysBesideTheCopyMakeNoRun) {
+  Open();
+  CopiedKeys keys(schema_, fs_, "/state/copied", 100);
+  Must(keys.Add("file:///lake/a.parquet", *MakeBatch(schema_, {Insert(1, {})}).rows));
+  EXPECT_THAT(Must(keys.Finish()).paths, IsEmpty());
+  EXPECT_THAT(Must(fs_.List("/state/copied")), IsEmpty());
+}
+
 TEST_F(TableMergeTest, ACopyThatIsTruncatedBeforeItsCommitIsRemovedAfterIt) {
   Open();
   const std::vector<parquet::DataFile> copied = Window({Insert(1, {})}).added;
   lake_ = {};
   Open();
-  Must(merge_->AddCopied(copied));
+  Must(merge_->AddCopied(copied, {}));
   Must(Apply({Truncate()}));
   const RowDelta delta = Must(merge_->Finish({{1}, 0}));
   EXPECT_TRUE(delta.empty());

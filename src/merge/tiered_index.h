@@ -29,6 +29,8 @@ class TieredIndex final : public KeyIndex {
   Status Stage(std::span<const IndexEntry> entries) override;
   Status StageFiles(std::span<const IndexEntry> entries) override;
   Status FinishStageFiles() override;
+  Result<bool> StageRuns(std::span<const std::string> paths,
+                         std::span<const FileId> files) override;
   Status Publish(int64_t snapshot_id) override;
   void Discard() override;
   Status Clear() override;
@@ -43,6 +45,8 @@ class TieredIndex final : public KeyIndex {
 
   Status OpenManifest();
   Status RemoveUnlisted();
+  // Moves a run into the folder under a name of its own.
+  Result<std::unique_ptr<IndexRun>> TakeRun(const std::string& path);
   Fingerprint Reduce(Fingerprint fingerprint) const;
   std::string NextRunName();
   std::string Path(const std::string& name) const { return options_.folder + "/" + name; }

@@ -1,4 +1,4 @@
-// Opening and emptying a key index folder.
+// Opening and emptying a key index folder, and runs that come from elsewhere.
 #include <algorithm>
 #include <utility>
 
@@ -52,6 +52,31 @@ Status TieredIndex::RemoveUnlisted() {
     if (!listed && name != kManifestName) SLUICE_TRY(fs_.Remove(Path(name)));
   }
   return {};
+}
+
+Result<bool> TieredIndex::StageRuns(std::span<const std::string> paths,
+                                    std::span<const FileId> files) {
+  Runs taken;
+  for (const std::string& path : paths) {
+    auto run = TakeRun(path);
+    if (run) {
+      taken.push_back(*std::move(run));
+      continue;
+    }
+    for (const auto& other : taken) SLUICE_TRY(fs_.Remove(Path(other->name())));
+    if (IsDamage(run.error())) return false;
+    return std::move(run).error();
+  }
+  for (auto& run : taken) staged_runs_.push_back(std::move(run));
+  staged_files_.insert(files.begin(), files.end());
+  return true;
+}
+
+Result<std::unique_ptr<IndexRun>> TieredIndex::TakeRun(const std::string& path) {
+  std::string name = NextRunName();
+  SLUICE_TRY(fs_.Rename(path, Path(name)));
+  SLUICE_TRY(fs_.SyncFolder(options_.folder));
+  return IndexRun::Open(fs_, options_.folder, std::move(name), files_);
 }
 
 Status TieredIndex::Clear() {

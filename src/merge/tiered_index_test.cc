@@ -8,6 +8,7 @@
 #include "base/file_system_fake.h"
 #include "merge/key_encoding.h"
 #include "merge/merge_test_support.h"
+#include "merge/run_merge.h"
 
 namespace sluice::merge {
 namespace {
@@ -120,6 +121,33 @@ TEST_F(TieredIndexTest, RowsOfWholeFilesBecomeRunsAtOnceAndAreHeldAfterARestart)
   EXPECT_TRUE(missing_.empty());
   EXPECT_EQ(Find(9)->row, 0U);
   EXPECT_EQ(Find(1), std::nullopt);
+}
+
+TEST_F(TieredIndexTest, RunsFromElsewhereAreTakenTogetherOrNotAtAll) {
+  Open();
+  const FileId file = files_.AddStaged("a");
+  files_.SetRecordCount(file, 2);
+  const auto make = [&](const std::string& name, int key, uint32_t row) {
+    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(key);
+    const IndexEntry entry{FingerprintOf(std::to_string(key)), {file, row}};
+    Must(WriteRun(fs_, "/state/copied", name, files_, {&entry, 1}));
+    return "/state/copied/" + name;
+  };
+  const std::vector<std::string> paths = {make("x.run", 1, 0), make("y.run", 2, 1)};
+  EXPECT_TRUE(Must(index_->StageRuns(paths, {&file, 1})));
+  EXPECT_EQ(Find(2), (RowLocation{file, 1}));
+  index_->Discard();
+  EXPECT_EQ(Find(2), std::nullopt);
+  make("x.run", 1, 0);
+  EXPECT_FALSE(Must(index_->StageRuns(paths, {&file, 1}))) << "the second is gone";
+  EXPECT_EQ(Find(1), std::nullopt);
+  make("x.run", 1, 0);
+  make("y.run", 2, 1);
+  EXPECT_TRUE(Must(index_->StageRuns(paths, {&file, 1})));
+  Publish();
+  Restart();
+  EXPECT_TRUE(missing_.empty());
+  EXPECT_EQ(Find(1)->row, 0U);
 }
 
 TEST_F(TieredIndexTest, AFewRowsOfWholeFilesStayInMemory) {

@@ -15,6 +15,7 @@ struct Copier::Job {
   std::shared_ptr<arrow::Schema> file_schema;
   std::vector<uint32_t> filenodes;
   std::vector<parquet::DataFile> files;
+  merge::CopiedRuns keys;
   size_t chunks_left = 0;
   int open_writers = 0;
   bool begun = false;
@@ -23,6 +24,7 @@ struct Copier::Job {
   bool reported = false;
 
   const std::string name() const { return task.chosen.mirror.schema.QualifiedName(); }
+  const TableId& id() const { return task.chosen.mirror.schema.id; }
 };
 
 Copier::Copier(const Lake& lake, StatusBoard& board, Done done)
@@ -120,11 +122,11 @@ void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
 
 void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
                     const std::stop_token& stop) {
-  std::unique_ptr<parquet::DataFileWriter> writer;
+  Output output;
   Job* writing = nullptr;
   const auto close = [&] {
     if (writing == nullptr) return;
-    const Status finished = FinishFile(*writing, writer);
+    const Status finished = FinishOutput(*writing, output);
     if (!finished) FailJob(*writing, finished.error());
     {
       const std::lock_guard lock(mutex_);
@@ -138,10 +140,11 @@ void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapsh
     if (writing != chunk.job) {
       close();
       writing = chunk.job;
+      output = OpenOutput(*writing);
       const std::lock_guard lock(mutex_);
       ++writing->open_writers;
     }
-    Status copied = CopyChunk(chunk, connection, snapshot, stop, writer);
+    Status copied = CopyChunk(chunk, connection, snapshot, stop, output);
     if (!copied) FailJob(*chunk.job, copied.error());
     const std::lock_guard lock(mutex_);
     --chunk.job->chunks_left;
@@ -159,25 +162,27 @@ bool Copier::Next(Chunk& out) {
   return false;
 }
 
+Copier::Output Copier::OpenOutput(const Job& job) const {
+  Output out;
+  const postgres::MirroredTable& mirror = job.task.chosen.mirror;
+  if (mirror.append_only || mirror.schema.KeyColumns().empty()) return out;
+  out.keys =
+      std::make_unique<merge::CopiedKeys>(mirror.schema, lake_.files, lake_.copied_keys_folder(),
+                                          lake_.memory().copied_keys(lake_.options.copy_workers));
+  return out;
+}
+
 Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
                          const HeldSnapshot& snapshot, const std::stop_token& stop,
-                         std::unique_ptr<parquet::DataFileWriter>& writer) {
+                         Output& output) {
   Job& job = *chunk.job;
   postgres::CopyProgress before;
   postgres::CopyProgress progress;
   const auto take = [&](const arrow::RecordBatch& rows) -> Status {
-    if (writer == nullptr) {
-      parquet::WriterOptions options;
-      options.row_group_bytes =
-          static_cast<int64_t>(lake_.memory().copied_row_group(lake_.options.copy_workers));
-      SLUICE_LET(writer, parquet::DataFileWriter::Open(lake_.store, NextDataFile(job.task.target),
-                                                       job.file_schema, options));
-    }
-    SLUICE_TRY(writer->Write(rows));
+    SLUICE_TRY(Write(job, rows, output));
     board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
     before = progress;
-    if (writer->estimated_bytes() < lake_.options.file_bytes) return {};
-    return FinishFile(job, writer);
+    return {};
   };
   SLUICE_TRY(postgres::CopyOneChunk(
                  connection, snapshot.name, job.task.chosen.mirror, chunk.range, take,
@@ -185,6 +190,21 @@ Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
              "copying {}", job.name());
   board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
   return CheckNotRewritten(job, connection);
+}
+
+Status Copier::Write(Job& job, const arrow::RecordBatch& rows, Output& output) {
+  if (output.writer == nullptr) {
+    parquet::WriterOptions options;
+    options.row_group_bytes =
+        static_cast<int64_t>(lake_.memory().copied_row_group(lake_.options.copy_workers));
+    output.at = NextDataFile(job.task.target);
+    SLUICE_LET(output.writer,
+               parquet::DataFileWriter::Open(lake_.store, output.at, job.file_schema, options));
+  }
+  SLUICE_TRY(output.writer->Write(rows));
+  if (output.keys != nullptr) SLUICE_TRY(output.keys->Add(output.at, rows));
+  if (output.writer->estimated_bytes() < lake_.options.file_bytes) return {};
+  return FinishFile(job, output);
 }
 
 // Under an older snapshot a rewritten or truncated table reads empty: such chunks do not count.
@@ -196,13 +216,22 @@ Status Copier::CheckNotRewritten(const Job& job, postgres::Connection& connectio
                    job.name());
 }
 
-Status Copier::FinishFile(Job& job, std::unique_ptr<parquet::DataFileWriter>& writer) {
-  if (writer == nullptr) return {};
-  const auto finishing = std::move(writer);
+Status Copier::FinishFile(Job& job, Output& output) {
+  if (output.writer == nullptr) return {};
+  const auto finishing = std::move(output.writer);
   SLUICE_LET(parquet::DataFile file, finishing->Finish(), "finishing a file of {}", job.name());
   ReachFaultPoint("copy.file_written");
   const std::lock_guard lock(mutex_);
   job.files.push_back(std::move(file));
+  return {};
+}
+
+Status Copier::FinishOutput(Job& job, Output& output) {
+  SLUICE_TRY(FinishFile(job, output));
+  if (output.keys == nullptr) return {};
+  SLUICE_LET(merge::CopiedRuns keys, output.keys->Finish(), "indexing the copy of {}", job.name());
+  const std::lock_guard lock(mutex_);
+  job.keys.Add(std::move(keys));
   return {};
 }
 
@@ -225,8 +254,9 @@ void Copier::Release(Job& job, const HeldSnapshot& snapshot, const std::stop_tok
     }
     job.reported = true;
     copied.files = std::move(job.files);
+    copied.keys = std::move(job.keys);
   }
-  copied.id = job.task.chosen.mirror.schema.id;
+  copied.id = job.id();
   copied.visibility = snapshot.visibility;
   copied.filter_until = snapshot.insert_lsn;
   copied.bus_from = snapshot.bus_from;

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "merge/copied_keys.h"
 #include "pipeline/lake.h"
 #include "pipeline/mirror_table.h"
 #include "pipeline/source.h"
@@ -55,6 +56,13 @@ class Copier {
     postgres::CopyChunk range;
   };
 
+  // What a worker has open of the table it is at.
+  struct Output {
+    store::Location at;
+    std::unique_ptr<parquet::DataFileWriter> writer;
+    std::unique_ptr<merge::CopiedKeys> keys;  // null: the table has no key
+  };
+
   void Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot);
   Status PlanJob(Job& job, postgres::Connection& connection);
   void Work(const HeldSnapshot& snapshot, const std::stop_token& stop);
@@ -65,9 +73,11 @@ class Copier {
   bool TimeIsUp() const;
   std::vector<CopyTask> NotBegun();
   Status CopyChunk(const Chunk& chunk, postgres::Connection& connection,
-                   const HeldSnapshot& snapshot, const std::stop_token& stop,
-                   std::unique_ptr<parquet::DataFileWriter>& writer);
-  Status FinishFile(Job& job, std::unique_ptr<parquet::DataFileWriter>& writer);
+                   const HeldSnapshot& snapshot, const std::stop_token& stop, Output& output);
+  Status Write(Job& job, const arrow::RecordBatch& rows, Output& output);
+  Output OpenOutput(const Job& job) const;
+  Status FinishFile(Job& job, Output& output);
+  Status FinishOutput(Job& job, Output& output);
   void FailJob(Job& job, Error error);
   void Release(Job& job, const HeldSnapshot& snapshot, const std::stop_token& stop);
   Status CheckNotRewritten(const Job& job, postgres::Connection& connection);

@@ -26,6 +26,8 @@ struct Lake {
 
   MemoryShares memory() const { return {options.memory_bytes}; }
   iceberg::Marks MarksAt(Cut cut) const { return {cut, source, options.slot, options.name, epoch}; }
+  // Where copies leave runs for the key indexes until the merge takes them; emptied at a start.
+  std::string copied_keys_folder() const { return options.state_folder + "/copied"; }
   iceberg::TableIdentifier ledger_name() const { return {"sluice", "cuts"}; }
 };
 

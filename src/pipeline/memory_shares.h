@@ -21,6 +21,10 @@ struct MemoryShares {
   uint64_t copied_row_group(int workers) const {
     return total_bytes / 8 / static_cast<uint64_t>(std::max(workers, 1));
   }
+  // Copy: keys of each worker on their way into the index, 32 bytes an entry while they are sorted.
+  uint64_t copied_keys(int workers) const {
+    return total_bytes / 8 / 32 / static_cast<uint64_t>(std::max(workers, 2));
+  }
   // Merge: a table's folded window and its open row group.
   uint64_t window() const { return std::max<uint64_t>(total_bytes / 16, 1 << 20); }
   uint64_t row_group() const { return std::max<uint64_t>(total_bytes / 16, 1 << 20); }

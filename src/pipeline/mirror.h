@@ -87,6 +87,7 @@ class Mirror {
   Status IdentifySource();
   Status OpenLake();
   Status ClaimLedger();
+  Status RemoveCopiedKeys();
   Status FindTables();
   Result<StartDecision> Decide();
   Result<std::optional<Cut>> PositionOf(const iceberg::LoadedTable& table,

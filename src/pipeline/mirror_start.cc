@@ -34,6 +34,7 @@ Result<std::unique_ptr<Mirror>> Mirror::Open(PipelineOptions options, Surroundin
   std::unique_ptr<Mirror> out(new Mirror(std::move(options), around));
   SLUICE_TRY(out->IdentifySource());
   SLUICE_TRY(out->OpenLake());
+  SLUICE_TRY(out->RemoveCopiedKeys());
   SLUICE_TRY(out->FindTables());
   SLUICE_LET(const StartDecision decision, out->Decide());
   SLUICE_TRY(out->FailBroken(decision));
@@ -75,6 +76,14 @@ Status Mirror::OpenLake() {
   return MakeError(ErrorKind::kConfig, "catalog {} belongs to pipeline {}, this is {}",
                    options_.catalog_path, owner, options_.name)
       .WithHint("give every pipeline a catalog of its own under `lake: catalog:`");
+}
+
+// Of copies that were cut off.
+Status Mirror::RemoveCopiedKeys() {
+  const std::string folder = lake_->copied_keys_folder();
+  SLUICE_LET(const std::vector<std::string> names, files_.List(folder));
+  for (const std::string& name : names) SLUICE_TRY(files_.Remove(folder + "/" + name));
+  return {};
 }
 
 Status Mirror::FindTables() {

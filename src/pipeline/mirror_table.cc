@@ -91,7 +91,7 @@ Result<std::unique_ptr<MirrorTable>> MirrorTable::OpenCopied(const Lake& lake, C
       new MirrorTable(lake, std::move(chosen), std::move(target), Cut{copied.bus_from, 0}));
   SLUICE_TRY(out->OpenIndex(), "opening the key index of {}", out->loaded_.identifier.ToString());
   out->MakeMerge();
-  SLUICE_TRY(out->merge_->AddCopied(copied.files), "taking in the copy of {}",
+  SLUICE_TRY(out->merge_->AddCopied(copied.files, copied.keys), "taking in the copy of {}",
              out->loaded_.identifier.ToString());
   out->copied_ = std::move(copied);
   out->replaces_uuid_ = std::move(replaces);
@@ -230,7 +230,7 @@ Status MirrorTable::Abandon() {
   } else {
     SLUICE_TRY(merge_->Abandon());
   }
-  return copied_ ? merge_->AddCopied(copied_->files) : Status();
+  return copied_ ? merge_->AddCopied(copied_->files, copied_->keys) : Status();
 }
 
 TableStatus MirrorTable::Describe(TableState state) const {

@@ -23,6 +23,7 @@ namespace sluice::pipeline {
 struct CopiedTable {
   TableId id;
   std::vector<parquet::DataFile> files;
+  merge::CopiedRuns keys;  // of rows in those files
   SnapshotVisibility visibility;
   Lsn filter_until;
   Lsn bus_from;  // where its changes begin on the bus: `visibility` sees everything before
