@@ -4,8 +4,9 @@
 //   drain stream PORT DATABASE SLOT END_LSN OPTIONS
 // Prints "rows bytes seconds" (rows of the copy; inserts, updates and deletes of the stream), the
 // time from the command to its end. Loopback TCP, user postgres, no password, no TLS: the servers
-// that the benchmarks start themselves. Waits for much data at once (SO_RCVLOWAT), which of the
-// ways to read that were tried costs server and reader least.
+// that the benchmarks start themselves. Each reads in the way that costs server and reader least of
+// those that were tried (README.md, "The stream's reader"): a copy waits for much data at once, a
+// stream lets a small window fill up.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/byte_reader.h"
@@ -26,8 +28,9 @@
 namespace {
 
 constexpr int kCopyLowWater = 128 << 10;
-constexpr int kStreamLowWater = 64 << 10;
 constexpr int kLowWaterWaitMs = 5;  // the tail of a burst is smaller than the low-water mark
+constexpr int kStreamReceiveBytes = 32 << 10;
+constexpr useconds_t kStreamPauseUs = 20'000;
 constexpr size_t kBufferBytes = 1 << 20;
 constexpr size_t kFrameHeader = 5;
 
@@ -56,18 +59,19 @@ struct Frame {
 
 class Wire {
  public:
-  Wire(int port, const std::string& database, bool replication, int low_water)
-      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), buffer_(kBufferBytes) {
+  Wire(int port, const std::string& database, bool replication)
+      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), pauses_(replication), buffer_(kBufferBytes) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int receive_bytes = 4 << 20;
-    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+    if (!pauses_) SetOption(SO_RCVBUF, 4 << 20);
     if (connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
       Fail("cannot connect");
     }
-    setsockopt(socket_, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof(low_water));
+    // Of a stream only now: that window scaling is agreed on for a large one does no harm.
+    if (pauses_) SetOption(SO_RCVBUF, kStreamReceiveBytes);
+    if (!pauses_) SetOption(SO_RCVLOWAT, kCopyLowWater);
     std::string body(std::string("\0\3\0\0user\0postgres\0database\0", 27) + database + '\0');
     if (replication) body += std::string("replication\0database\0", 21);
     body += '\0';
@@ -110,21 +114,43 @@ class Wire {
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
   }
+  void SetOption(int option, int value) const {
+    setsockopt(socket_, SOL_SOCKET, option, &value, sizeof(value));
+  }
   void Fill() {
     std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
     end_ -= at_;
     at_ = 0;
-    pollfd waiting{socket_, POLLIN, 0};
-    ssize_t got = -1;
-    while (got < 0) {
-      poll(&waiting, 1, kLowWaterWaitMs);
-      got = recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
+    size_t got = 0;
+    while (got == 0) {
+      Wait();
+      // A stream until nothing is left: then its window opens as a whole.
+      while (end_ < buffer_.size() && Receive()) {
+        got = end_;
+        if (!pauses_) break;
+      }
     }
+  }
+  void Wait() {
+    if (pauses_) {
+      if (std::exchange(empty_, false)) usleep(kStreamPauseUs);
+      return;
+    }
+    pollfd waiting{socket_, POLLIN, 0};
+    poll(&waiting, 1, kLowWaterWaitMs);
+  }
+  // False: nothing is there.
+  bool Receive() {
+    const ssize_t got = recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
     if (got == 0) Fail("the server closed the connection");
-    end_ += static_cast<size_t>(got);
+    empty_ = got < 0;
+    if (got > 0) end_ += static_cast<size_t>(got);
+    return got > 0;
   }
 
   int socket_;
+  bool pauses_;
+  bool empty_ = false;  // the socket, when it was read last
   std::vector<char> buffer_;
   size_t at_ = 0;
   size_t end_ = 0;
@@ -199,7 +225,7 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   const bool stream = mode == "stream" && argc == 7;
   if (!stream && (mode != "copy" || argc != 5)) Fail("see the head of drain.cc for its arguments");
-  Wire wire(std::atoi(argv[2]), argv[3], stream, stream ? kStreamLowWater : kCopyLowWater);
+  Wire wire(std::atoi(argv[2]), argv[3], stream);
   WaitUntilReady(wire);
   const double begun = Now();
   const Counts counts = stream ? DrainStream(wire,
