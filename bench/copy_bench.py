@@ -1,4 +1,4 @@
-"""S1: the first copy of TPC-H's lineitem, against COPY drained to nothing by as many connections."""
+"""S1, S2, S4: the first copy of one table, against COPY drained to nothing by as many connections."""
 
 import shutil
 
@@ -7,51 +7,53 @@ from measure import Running, Usage, folder_bytes, median
 from results import Results
 from source import BENCH, PROGRAM_CORE, Source, compare
 
-ROWS = 6_000_000
-COLUMNS = ("l_orderkey l_partkey l_suppkey l_linenumber l_quantity l_extendedprice l_discount l_tax l_returnflag "
-           "l_linestatus l_shipdate l_commitdate l_receiptdate rtrim(l_shipinstruct) rtrim(l_shipmode) l_comment").split()
-ROW_TEXT = "concat_ws('|', " + ", ".join(COLUMNS) + ")"
-
 
 class CopyBench:
+    """One table: its script, its rows, and a row's text that Postgres and DuckDB make alike."""
+
+    name, table, full_rows = "", "", 0
+    columns: list[str] = []
+
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
         self.source, self.results, self.pairs = source, results, pairs
-        self.rows = int(ROWS * scale)
+        self.rows = int(self.full_rows * scale)
 
     def run(self) -> None:
-        print(f"S1: copy of lineitem, {self.rows:,} rows", flush=True)
+        print(f"{self.name}: copy of {self.table}, {self.rows:,} rows", flush=True)
         self._fill()
-        self.expected = {"lineitem": (ROW_TEXT, self.source.sums("lineitem", ROW_TEXT))}
+        row_text = f"concat_ws('|', {', '.join(self.columns)})"
+        self.expected = {self.table: (row_text, self.source.sums(self.table, row_text))}
         for pinned in (True, False):
             self.source.pin(pinned)
             for workers in (1, 2):
                 self._pairs(pinned, workers)
         self.source.pin(False)
-        self.source.sql("DROP TABLE lineitem")
+        self.source.sql(f"DROP TABLE {self.table}")
 
     def _fill(self) -> None:
-        script = (BENCH / "lineitem.sql").read_text().replace(":rows", str(self.rows))
+        script = (BENCH / f"{self.table}.sql").read_text().replace(":rows", str(self.rows))
         self.source.sql(script)
-        self.blocks = int(self.source.sql("SELECT pg_relation_size('lineitem') / current_setting('block_size')::int"))
+        self.blocks = int(self.source.sql(
+            f"SELECT pg_relation_size('{self.table}') / current_setting('block_size')::int"))
 
     def _pairs(self, pinned: bool, workers: int) -> None:
         drains, copies = [], []
         for _ in range(self.pairs):
             drains.append(self._drain(pinned, workers))
             copies.append(self._copy(pinned, workers))
-        name = f"{'pinned' if pinned else 'unpinned'}, {workers} worker{'s' if workers > 1 else ''}"
+        where = f"{'pinned' if pinned else 'unpinned'}, {workers} worker{'s' if workers > 1 else ''}"
         ratios = [copy.wall / drain.wall for (copy, _), drain in zip(copies, drains)]
         add = self.results.add
-        add("S1", f"{name}: wall / drained COPY", median(ratios), "ratio")
-        add("S1", f"{name}: rows per CPU-second", self.rows / median(c.cpu for c, _ in copies) / 1e6, "M rows")
-        add("S1", f"{name}: rows per second", self.rows / median(c.wall for c, _ in copies) / 1e6, "M rows")
-        add("S1", f"{name}: drained rows per second", self.rows / median(d.wall for d in drains) / 1e6, "M rows")
-        add("S1", f"{name}: peak memory", max(c.peak_bytes for c, _ in copies) / 2**20, "MiB")
-        add("S1", f"{name}: bytes a row in the lake", median(size for _, size in copies) / self.rows, "bytes")
+        add(self.name, f"{where}: wall / drained COPY", median(ratios), "ratio")
+        add(self.name, f"{where}: rows per CPU-second", self.rows / median(c.cpu for c, _ in copies) / 1e6, "M rows")
+        add(self.name, f"{where}: rows per second", self.rows / median(c.wall for c, _ in copies) / 1e6, "M rows")
+        add(self.name, f"{where}: drained rows per second", self.rows / median(d.wall for d in drains) / 1e6, "M rows")
+        add(self.name, f"{where}: peak memory", max(c.peak_bytes for c, _ in copies) / 2**20, "MiB")
+        add(self.name, f"{where}: bytes a row in the lake", median(size for _, size in copies) / self.rows, "bytes")
 
     def _drain(self, pinned: bool, workers: int) -> Usage:
         ends = [self.blocks * i // workers for i in range(workers)] + [self.blocks + 1]
-        select = "SELECT * FROM lineitem WHERE ctid >= '({},0)' AND ctid < '({},0)'"
+        select = f"SELECT * FROM {self.table} WHERE ctid >= '({{}},0)' AND ctid < '({{}},0)'"
         copies = [["copy", f"COPY ({select.format(*ends[i:i + 2])}) TO STDOUT (FORMAT binary)"] for i in range(workers)]
         usage, rows = self.source.drain(copies, pinned)
         assert rows == self.rows, f"{rows} rows drained of {self.rows}"
@@ -70,3 +72,22 @@ class CopyBench:
         sluice.ok("drop", "--yes")
         shutil.rmtree(folder)
         return usage, size
+
+
+class LineItem(CopyBench):
+    name, table, full_rows = "S1", "lineitem", 6_000_000
+    columns = ("l_orderkey l_partkey l_suppkey l_linenumber l_quantity l_extendedprice l_discount l_tax l_returnflag "
+               "l_linestatus l_shipdate l_commitdate l_receiptdate rtrim(l_shipinstruct) rtrim(l_shipmode) l_comment").split()
+
+
+class Trips(CopyBench):
+    name, table, full_rows = "S2", "trips", 5_000_000
+    columns = ["id", "vendor", "picked_up", "dropped_off", "passengers", "rate", "flag", "from_zone", "to_zone", "payment",
+               # Doubles of hundredths: the two print some of them in different words.
+               *(f"round({name} * 100)::bigint" for name in ("distance", "fare", "extra", "tax", "tip", "tolls", "surcharge",
+                                                             "total", "congestion", "airport"))]
+
+
+class Documents(CopyBench):
+    name, table, full_rows = "S4", "documents", 100_000
+    columns = ["id", "body::text"]

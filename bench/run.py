@@ -16,12 +16,12 @@ sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH)]
 
 from harness.sluice import BINARY  # noqa: E402
 
-from copy_bench import CopyBench  # noqa: E402
+from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
 
-BENCHES = {"S1": CopyBench, "C2": TpcB, "C3": Updates}
+BENCHES = {"S1": LineItem, "S2": Trips, "S4": Documents, "C2": TpcB, "C3": Updates}
 
 
 def main() -> int:
