@@ -2,7 +2,7 @@
 # themselves on a fresh Debian 12: install (tools/setup.sh), build, run.
 SHELL := /bin/bash
 
-.PHONY: build setup test test-long simulate chaos soak demo bench fuzz tidy format clean
+.PHONY: build setup test test-long simulate mutants chaos soak demo bench fuzz tidy format clean
 
 build: setup
 	@tools/build.sh release
@@ -21,6 +21,10 @@ simulate: build
 	@build/release/bin/simulate $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),200))
 
 # KILLS=n random kills of the real program, full equality after each. SEED=x: these choices again.
+# Does the simulator bite? One safety line broken at a time. ONLY="name name": these mutants only.
+mutants: setup
+	@tools/mutants/run.py $(ONLY)
+
 chaos: build
 	@PYTHONPATH=tests SLUICE_BIN=$(CURDIR)/build/release/bin/sluice $$(tools/env.sh python) -m chaos.kills \
 		--kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
