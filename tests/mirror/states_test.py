@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from harness.readers import read_pyiceberg, source_rows
 from mirror.mirrored import assert_mirrored, pipeline, states
 
 SQL = """CREATE TABLE a (id int PRIMARY KEY, v varchar(10)); INSERT INTO a SELECT i, 'v' || i FROM generate_series(1, 1000) i;
@@ -34,6 +35,9 @@ def test_a_changed_shape_stops_the_table_until_it_is_copied_again(tmp_path: path
         assert "shape" in failed["reason"] and "resync" in failed["hint"], failed
         sluice.wait_for(lambda: states(sluice).get("public.b") == "live", 30)
         assert sluice.cli("wait", "--timeout", "20s").returncode == 1
+        # It ends as soon as it sees the failed table; the other one may still be on its way.
+        rows = len(source_rows(pg, "b"))
+        sluice.wait_for(lambda: len(read_pyiceberg(sluice.catalog_db, "public.b")) == rows, 30, "public.b to arrive")
         assert_mirrored(pg, sluice, ["public.b"])
 
         sluice.ok("tables", "resync", "public.a")
