@@ -1,11 +1,14 @@
 #include "postgres/replication/replication_source.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
+#include <utility>
 
 #include "postgres/wire_reader.h"
 
@@ -15,13 +18,32 @@ namespace {
 
 constexpr int64_t kPostgresEpochUs = 946'684'800'000'000;  // 2000-01-01 in Unix microseconds
 
-// The server sends each row by its own send(). While rows stream in, waiting for this much at once
-// saves most of the wake-ups and reads (postgres-capture 7.2); never longer than kGatherMs, so that
-// the tail of a burst does not wait.
+// The server sends every message by a send() of its own, and Linux makes a segment of each as long
+// as congestion and receive window let it: some 3 us a change more than joined to large ones. So
+// while rows stream in within one machine, reads pause: what the window does not take waits in the
+// server's socket and leaves joined (bench/README.md, "The stream's reader"). The window needs no
+// size to be fast there, and the smaller, the sooner it is full.
+constexpr auto kPauseTime = std::chrono::milliseconds(20);
+constexpr int kLoopbackReceiveBytes = 32 << 10;
+// Between machines a pause would cost a window a time. Waiting for this much at once saves most of
+// the wake-ups and reads there (postgres-capture 7.2); never longer than kGatherMs, so that the
+// tail of a burst does not wait.
 constexpr int kGatherBytes = 64 << 10;
 constexpr int kGatherMs = 5;
+constexpr uint64_t kBusyBytes = 32 << 10;  // since the last wait: rows stream in
 // Under TLS decrypted bytes may wait inside the library while the socket is silent.
 constexpr int64_t kEncryptedWaitMs = 20;
+
+bool IsLoopback(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
+  if (peer.ss_family == AF_INET6) {
+    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr);
+  }
+  const auto& address = reinterpret_cast<const sockaddr_in&>(peer);
+  return peer.ss_family == AF_INET && ntohl(address.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
 
 void AppendU64(std::string& out, uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
@@ -51,7 +73,12 @@ class LibpqReplicationSource final : public ReplicationSource {
  public:
   explicit LibpqReplicationSource(std::unique_ptr<Connection> connection)
       : connection_(std::move(connection)),
-        gathers_(!connection_->encrypted() && IsTcp(connection_->socket())) {}
+        pauses_(IsLoopback(connection_->socket())),
+        gathers_(!pauses_ && !connection_->encrypted() && IsTcp(connection_->socket())) {
+    if (!pauses_) return;
+    setsockopt(connection_->socket(), SOL_SOCKET, SO_RCVBUF, &kLoopbackReceiveBytes,
+               sizeof(kLoopbackReceiveBytes));
+  }
 
   Result<std::optional<std::string_view>> Receive() override {
     // At the stream's end libpq waits for the last bytes of an answer; they are few.
@@ -76,12 +103,12 @@ class LibpqReplicationSource final : public ReplicationSource {
   }
 
   void WaitReadable(int64_t micros) override {
+    const bool busy = std::exchange(received_bytes_, 0) >= kBusyBytes;
+    if (busy && pauses_) return std::this_thread::sleep_for(kPauseTime);
     pollfd waiting{connection_->socket(), POLLIN, 0};
     if (waiting.fd < 0) return;
     int64_t millis = std::max<int64_t>(0, (micros + 999) / 1000);
     if (connection_->encrypted()) millis = std::min(millis, kEncryptedWaitMs);
-    const bool busy = received_bytes_ >= kGatherBytes / 2;
-    received_bytes_ = 0;
     if (busy && gathers_) {
       SetLowWater(kGatherBytes);
       millis = std::min<int64_t>(millis, kGatherMs);
@@ -98,7 +125,8 @@ class LibpqReplicationSource final : public ReplicationSource {
   }
 
   std::unique_ptr<Connection> connection_;
-  bool gathers_;
+  bool pauses_;   // TCP within one machine; a unix socket buffers too little for it
+  bool gathers_;  // TCP between machines
   int low_water_ = 1;
   uint64_t received_bytes_ = 0;  // since the last wait
 };
