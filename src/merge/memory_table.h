@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "merge/file_set.h"
@@ -13,9 +14,18 @@ namespace sluice::merge {
 
 class MemoryTable {
  public:
+  // Odd. Where entries of one table go to another one, the two need different ones: in the order of
+  // the same hash they would fill a table that grows from one end, and every insert walk past all.
+  static constexpr uint64_t kHash = 0x9E3779B97F4A7C15U;
+  static constexpr uint64_t kOtherHash = 0xD6E8FEB86659FD93U;
+  explicit MemoryTable(uint64_t hash = kHash) : hash_(hash) {}
+
   // An entry may take the place of one that is dead, so the death must be final: of a published
   // table not while the FileSet holds staged deletes of committed rows.
   void Insert(const IndexEntry& entry, const FileSet& files);
+  // The same for many: the memory of each is asked for before its turn, and an empty table gets its
+  // size at once.
+  void InsertAll(std::span<const IndexEntry> entries, const FileSet& files);
   void Clear();
 
   void Prefetch(Fingerprint fingerprint) const {
@@ -40,12 +50,13 @@ class MemoryTable {
 
   size_t Home(Fingerprint fingerprint) const {
     // Fingerprints are hashes already, but a test may leave few of their high bits.
-    return static_cast<size_t>((fingerprint * 0x9E3779B97F4A7C15U) >> 20) & (slots_.size() - 1);
+    return static_cast<size_t>((fingerprint * hash_) >> 20) & (slots_.size() - 1);
   }
   size_t Next(size_t at) const { return (at + 1) & (slots_.size() - 1); }
   void Place(const IndexEntry& entry);
-  void Grow();
+  void Resize(size_t slots);
 
+  uint64_t hash_;
   std::vector<IndexEntry> slots_;
   size_t size_ = 0;
 };

@@ -38,9 +38,10 @@ Status TieredIndex::Find(std::span<const Fingerprint> fingerprints,
 }
 
 Status TieredIndex::Stage(std::span<const IndexEntry> entries) {
+  FileId last{};  // FileSet numbers from 1
   for (const IndexEntry& entry : entries) {
     staged_.Insert({Reduce(entry.fingerprint), entry.at}, files_);
-    staged_files_.insert(entry.at.file);
+    if (std::exchange(last, entry.at.file) != entry.at.file) staged_files_.insert(entry.at.file);
     if (staged_.size() >= options_.recent_entries_max) SLUICE_TRY(SpillStaged());
   }
   return {};
@@ -74,7 +75,7 @@ Status TieredIndex::StageFiles(std::span<const IndexEntry> entries) {
 
 Status TieredIndex::FinishStageFiles() {
   if (!staged_runs_.empty() && !gathered_.empty()) return SpillGathered(staged_runs_);
-  for (const IndexEntry& entry : std::exchange(gathered_, {})) staged_.Insert(entry, files_);
+  staged_.InsertAll(std::exchange(gathered_, {}), files_);
   return {};
 }
 
@@ -84,14 +85,19 @@ Status TieredIndex::Publish(int64_t snapshot_id) {
   for (auto& run : staged_runs_) runs_.push_back(std::move(run));
   staged_runs_.clear();
   runs_changed_ |= ran_over;
-  for (const IndexEntry& entry : staged_.LiveEntries(files_)) {
-    recent_.Insert(entry, files_);
-    recent_files_.insert(entry.at.file);
-  }
+  AddRecent(staged_.LiveEntries(files_));
   staged_.Clear();
   complete_.merge(staged_files_);
   staged_files_.clear();
   return Settle(ran_over);
+}
+
+void TieredIndex::AddRecent(const std::vector<IndexEntry>& entries) {
+  recent_.InsertAll(entries, files_);
+  FileId last{};
+  for (const IndexEntry& entry : entries) {
+    if (std::exchange(last, entry.at.file) != entry.at.file) recent_files_.insert(entry.at.file);
+  }
 }
 
 void TieredIndex::Discard() {
@@ -115,10 +121,7 @@ Status TieredIndex::Load(std::span<const IndexEntry> entries) {
 
 Status TieredIndex::FinishLoad() {
   if (runs_changed_ && !gathered_.empty()) SLUICE_TRY(SpillGathered(runs_));
-  for (const IndexEntry& entry : std::exchange(gathered_, {})) {
-    recent_.Insert(entry, files_);
-    recent_files_.insert(entry.at.file);
-  }
+  AddRecent(std::exchange(gathered_, {}));
   complete_.merge(loading_files_);
   loading_files_.clear();
   return Settle(runs_changed_);

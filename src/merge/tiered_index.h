@@ -50,6 +50,7 @@ class TieredIndex final : public KeyIndex {
   Fingerprint Reduce(Fingerprint fingerprint) const;
   std::string NextRunName();
   std::string Path(const std::string& name) const { return options_.folder + "/" + name; }
+  void AddRecent(const std::vector<IndexEntry>& entries);
   // Makes a run of what is alive in `table`, which is empty then.
   Status Spill(MemoryTable& table, Runs& into);
   // Merges runs until at most runs_max are left; the names replaced go to `replaced`.
@@ -69,7 +70,7 @@ class TieredIndex final : public KeyIndex {
 
   MemoryTable recent_;
   Runs runs_;
-  MemoryTable staged_;
+  MemoryTable staged_{MemoryTable::kOtherHash};
   Runs staged_runs_;
   std::vector<IndexEntry> gathered_;  // of whole files; on their way into a run
 
