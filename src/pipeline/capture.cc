@@ -183,19 +183,28 @@ Status Capture::CloseCutIfDue() {
   if (!decoder_->at_boundary() || decoder_->adopting() || !queue_.empty()) return {};
   const Lsn requested{requested_lsn_};
   // Adopted transactions end between messages: the decoder knows, not the last message.
+  const Lsn reached = std::max(decoder_->last_end().lsn, idle_position_);
+  const bool wanted = requested > last_cut_.lsn && reached >= requested;
   if (stop_uncut_ || decoder_->last_end().lsn > last_cut_.lsn) {
-    const bool wanted = requested > last_cut_.lsn && decoder_->last_end().lsn >= requested;
     const int64_t age = clock_.SteadyMicros() - last_cut_at_us_;
-    if (!wanted && age < options_.cut_interval_us) return {};
-    return CloseCut(std::max(decoder_->last_end(), last_cut_,
-                             [](const Cut& a, const Cut& b) { return a.lsn < b.lsn; }));
+    if (wanted) return CloseCut({std::max(reached, last_cut_.lsn), NewestTime()});
+    if (age >= options_.cut_interval_us) {
+      return CloseCut({std::max(decoder_->last_end().lsn, last_cut_.lsn), NewestTime()});
+    }
+  } else if (IdleCutDue(idle_position_)) {
+    return CloseCut({idle_position_, last_cut_.time_us});
   }
-  if (IdleCutDue(idle_position_)) return CloseCut({idle_position_, last_cut_.time_us});
   if (requested > last_cut_.lsn && !ping_sent_) {
     ping_sent_ = true;
     return source_->SendStatus({Lsn{progress_.received_lsn}, confirmed_}, true);
   }
   return {};
+}
+
+// The commit time of the newest transaction.
+int64_t Capture::NewestTime() const {
+  const bool newer = decoder_->last_end().lsn > last_cut_.lsn;
+  return newer ? decoder_->last_end().time_us : last_cut_.time_us;
 }
 
 Status Capture::CloseCut(Cut cut) {

@@ -81,6 +81,7 @@ class Capture {
   // Nothing counts before what the source sent again was found to be what the bus has.
   Status CheckResent(Lsn position);
   Status CloseCutIfDue();
+  int64_t NewestTime() const;
   Status CloseCut(Cut cut);
   Status ConfirmIfDue(bool force);
   bool IdleCutDue(Lsn position) const;

@@ -71,10 +71,22 @@ class NoTables final : public postgres::RelationResolver {
   }
 };
 
+std::string Big64(uint64_t value) {
+  std::string out;
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
+  return out;
+}
+
 std::string Keepalive(uint64_t wal_end, bool reply_requested) {
-  std::string out = "k";
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(wal_end >> shift & 0xff);
-  return out.append(8, '\0').append(1, reply_requested ? '\1' : '\0');
+  return "k" + Big64(wal_end) + std::string(8, '\0') + (reply_requested ? '\1' : '\0');
+}
+
+// Begin and Commit, nothing between.
+std::deque<std::string> EmptyTransaction(uint64_t commit_lsn, uint64_t end_lsn) {
+  const std::string head = "w" + std::string(24, '\0');
+  const std::string time(8, '\0');
+  return {head + "B" + Big64(commit_lsn) + time + std::string("\0\0\0\7", 4),
+          head + "C" + '\0' + Big64(commit_lsn) + Big64(end_lsn) + time};
 }
 
 class CaptureTest : public ::testing::Test {
@@ -113,6 +125,21 @@ TEST_F(CaptureTest, ASourceThatDoesNotAskCostsNoCut) {
   messages_ = {Keepalive(500, false)};
   ASSERT_TRUE(capture_->Step());
   EXPECT_TRUE(bus_.cuts.empty());
+}
+
+// Nobody waits out the cut's interval: the source is asked how far it is, and that may be past the
+// last transaction.
+TEST_F(CaptureTest, ARequestedCutClosesAsSoonAsTheSourceIsPastIt) {
+  capture_->RequestCut(Lsn{400});
+  messages_ = EmptyTransaction(200, 300);
+  ASSERT_TRUE(capture_->Step());
+  EXPECT_TRUE(bus_.cuts.empty());
+  ASSERT_FALSE(sent_.empty());
+  EXPECT_TRUE(sent_.back().want_reply);
+  messages_ = {Keepalive(500, false)};
+  ASSERT_TRUE(capture_->Step());
+  ASSERT_EQ(bus_.cuts.size(), 1U);
+  EXPECT_EQ(bus_.cuts[0].lsn, Lsn{500});
 }
 
 TEST_F(CaptureTest, ASilentSourceIsAskedAndThenGivenUp) {

@@ -1,6 +1,7 @@
 #include "pipeline/merge_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fault_point.h"
 #include "base/log.h"
@@ -121,6 +122,7 @@ Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   if (!conflicted.empty()) SLUICE_TRY(HandleConflicts(group, conflicted));
   for (const TableFault& fault : faults) SLUICE_TRY(HandleFault(group, fault));
   rewind_due_ = rewind_due_ || !faults.empty();
+  publish_due_ = true;
   last_commit_us_ = lake_.clock.SteadyMicros();
   if (is_main) LedgerStandsAt(group.position());
   SLUICE_TRY(group.SpillIndexes(LeftOf(lake_.memory().indexes(), group, &MergeGroup::index_bytes)));
@@ -396,7 +398,7 @@ void MergeLoop::Publish() {
   for (const Arrival& arrival : arrivals_) pinned = std::min(pinned, arrival.from.lsn);
   for (const auto& [table, from] : pins_) pinned = std::min(pinned, from);
   pinned_ = pinned.value;
-  if (now - last_publish_us_ < kPublishUs) return;
+  if (!std::exchange(publish_due_, false) && now - last_publish_us_ < kPublishUs) return;
   last_publish_us_ = now;
   for (const MirrorTable* table : main_->tables()) {
     board_.SetTable(table->Describe(TableState::kLive));

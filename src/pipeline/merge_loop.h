@@ -140,6 +140,7 @@ class MergeLoop {
   Lsn flush_;
   int64_t last_commit_us_ = 0;
   int64_t last_publish_us_ = 0;
+  bool publish_due_ = false;  // a commit, for which somebody may wait
   int64_t last_removal_us_ = 0;
   int troubles_ = 0;              // in a row, for backoff
   bool rewind_due_ = false;       // trouble came, and the windows are not abandoned yet
