@@ -23,15 +23,17 @@ class Usage:
 
 
 class Running:
-    """A process with its output in a file; `core` pins it to one core."""
+    """A process with its output in a file; `core` pins it to one core, `environment` is added to this one's."""
 
-    def __init__(self, command: Iterable[object], output: pathlib.Path, core: int | None = None):
+    def __init__(self, command: Iterable[object], output: pathlib.Path, core: int | None = None,
+                 environment: dict[str, str] | None = None):
         pin = ["taskset", "-c", str(core)] if core is not None else []
         self.command = [*pin, *map(str, command)]
         self.output = output
         self.begun = time.monotonic()
         with output.open("wb") as file:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                            env={**os.environ, **(environment or {})})
 
     def finish(self) -> Usage:
         """Waits for its end. The peak counts this script's own size at the start, about 40 MB, as its least."""

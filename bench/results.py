@@ -23,6 +23,13 @@ GOALS = {
     ("C3", "pinned", "updates per second"): [">= 100"],
     ("C3", "index"): ["<= 16", "<= 12"],
     ("C3", "peak memory"): ["<= 512"],
+    ("C4", "pinned", "committed", "rate"): [">= 0.667"],  # visible within 1.5 of the drain's time
+    ("C4", "first byte spooled"): ["<= 1"],
+    ("C4", "freshness of another table", "largest"): ["<= 3"],
+    ("C4", "peak memory"): ["<= 512"],
+    ("C5", "pinned", "zipfian", "values"): [">= 100"],
+    ("C5", "pinned", "uniform", "values"): [">= 40"],
+    ("C5", "peak memory"): ["<= 512"],
 }
 
 

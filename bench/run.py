@@ -20,8 +20,11 @@ from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
+from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
+from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
 
-BENCHES = {"S1": LineItem, "S2": Trips, "S4": Documents, "C2": TpcB, "C3": Updates}
+BENCHES = {"S1": [LineItem], "S2": [Trips], "S4": [Documents], "C2": [TpcB], "C3": [Updates],
+           "C4": [LargeTransaction, AbortedTransaction], "C5": [ZipfianToastUpdates, UniformToastUpdates]}
 
 
 def main() -> int:
@@ -37,7 +40,8 @@ def main() -> int:
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
             with Source(BINARY.parent, pathlib.Path(scratch)) as source:
-                BENCHES[name](source, results, pairs, scale).run()
+                for bench in BENCHES[name]:
+                    bench(source, results, pairs, scale).run()
     if scale == 1:
         print(f"written to {results.write()}")
     return 0

@@ -19,7 +19,9 @@ class StreamBench(abc.ABC):
     """A subclass says what the tables are and what happens to them."""
 
     name: str
+    case = ""  # which of several of that name
     changes_word = "changes"
+    environment: dict[str, str] = {}  # of sluice
 
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
         self.source, self.results, self.pairs, self.scale = source, results, pairs, scale
@@ -36,6 +38,12 @@ class StreamBench(abc.ABC):
     def tables(self) -> dict[str, str]:
         """table -> the text of a row"""
 
+    def report(self, name: str, changes: int, wall: float) -> None:
+        """More figures of the pairs called `name`, or checks of what a run left."""
+
+    def last(self) -> None:
+        """Figures that need no pairs."""
+
     def run(self) -> None:
         print(f"{self.name}: {self.__doc__}", flush=True)
         self._begin()
@@ -44,8 +52,9 @@ class StreamBench(abc.ABC):
         self.expected = {table: (text, self.source.sums(table, text)) for table, text in self.tables().items()}
         for pinned in (True, False):
             self.source.pin(pinned)
-            self._pairs("pinned" if pinned else "unpinned", pinned)
+            self._pairs(", ".join(filter(None, ["pinned" if pinned else "unpinned", self.case])), pinned)
         self.source.pin(False)
+        self.last()
         self._restore()
         self.sluice.ok("drop", "--yes")
         self.source.sql(f"SELECT pg_drop_replication_slot('{BASE}'); DROP TABLE {', '.join(self.tables())}")
@@ -84,6 +93,7 @@ class StreamBench(abc.ABC):
         add(self.name, f"{name}: peak memory", max(u.peak_bytes for u in usages) / 2**20, "MiB")
         add(self.name, f"{name}: bytes written a change", median(u.written_bytes for u in usages) / changes, "bytes")
         add(self.name, f"{name}: index runs, per row", median(index for _, index in follows), "bytes")
+        self.report(name, changes, median(u.wall for u in usages))
 
     def _drain(self, pinned: bool) -> tuple[Usage, int]:
         self._new_slot()
@@ -93,7 +103,8 @@ class StreamBench(abc.ABC):
     def _follow(self, pinned: bool) -> tuple[Usage, float]:
         self._restore()
         command = [self.sluice.binary, "run", "-c", self.sluice.config_file, "--once"]
-        usage = Running(command, self.sluice.log_file, PROGRAM_CORE if pinned else None).finish()
+        usage = Running(command, self.sluice.log_file, PROGRAM_CORE if pinned else None,
+                        self.environment).finish()
         compare(self.source, self.sluice.catalog_db, self.expected)
         rows = sum(int(sums.split("|")[0]) for _, sums in self.expected.values())
         return usage, folder_bytes(self.sluice.folder / "state" / "index") / rows
