@@ -152,6 +152,12 @@ class ThrowawayPostgres:
         (self.data / "pg_hba.conf").write_text("\n".join([*lines, *trust]) + "\n")
 
 
+def lsn(text: str) -> int:
+    """A position in the WAL, as bytes: "1/2A" is 4294967338."""
+    high, low = text.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
