@@ -1,5 +1,6 @@
 """Folders in other hands, files of another version, a source that went back: refused before anything is applied."""
 
+import pathlib
 import re
 import shutil
 
@@ -138,60 +139,60 @@ def test_the_bus_is_lost_with_changes_that_only_it_had(stopped) -> None:
     stopped.goes_on(*BOTH)
 
 
-def put_back(place, copy) -> None:
+def backup(place, folder: pathlib.Path) -> None:
+    """A copy of the server's files; the program follows from then on."""
+    place.server.stop()
+    shutil.copytree(place.server.data, folder, symlinks=True)
+    place.server.start()
+    place.follow()
+
+
+def roll_back(place, folder: pathlib.Path) -> None:
+    """The server as it was at the backup; the program is down."""
+    place.sluice.caught_up()
+    assert place.sluice.stop() == DONE
+    place.server.stop()
     shutil.rmtree(place.server.data)
-    shutil.copytree(copy, place.server.data, symlinks=True)
+    shutil.copytree(folder, place.server.data, symlinks=True)
     for path in [place.server.data, *place.server.data.rglob("*")]:
         shutil.chown(path, NOBODY, NOBODY)
+    place.server.start()
+
+
+def refuses_all_of_it(place, message: str, hint: str) -> None:
+    before = heads(place)
+    place.refuses(OPERATOR, message, hint)
+    assert heads(place) == before, "nothing was applied"
+    place.starts_over(*BOTH)
+
+
+def heads(place) -> list[int]:
+    return [table["snapshot_id"] for table in place.sluice.json("status")["tables"]]
 
 
 @pytest.mark.parametrize("newer", [False, True])
 def test_the_source_was_rolled_back(stopped, tmp_path, newer: bool) -> None:
     """newer: it has written past what was mirrored since, so that positions alone do not tell."""
-    server, copy = stopped.server, tmp_path / "copy"
-    server.stop()
-    shutil.copytree(server.data, copy, symlinks=True)
-    server.start()
-    stopped.follow()
+    backup(stopped, tmp_path / "copy")
     for i in range(20):
         stopped.psql(f"UPDATE a SET v = 'gone {i}' WHERE id < 200")
-    stopped.sluice.caught_up()
-    before = stopped.sluice.json("status")["tables"]
-    assert stopped.sluice.stop() == DONE
-    server.stop()
-    put_back(stopped, copy)
-    server.start()
+    roll_back(stopped, tmp_path / "copy")
     if newer:
         for i in range(40):
             stopped.psql(f"UPDATE a SET v = 'another history {i}' WHERE id < 150")
-        stopped.refuses(OPERATOR, "another history|rolled back", "resync")
+        refuses_all_of_it(stopped, "another history|rolled back", "resync")
     else:
-        stopped.refuses(OPERATOR, "WAL ends at .* before .* already mirrored: it was rolled back", START_OVER)
-    after = stopped.sluice.json("status")["tables"]
-    assert [table["snapshot_id"] for table in after] == [table["snapshot_id"] for table in before], "nothing was applied"
-    stopped.starts_over(*BOTH)
+        refuses_all_of_it(stopped, "WAL ends at .* before .* already mirrored: it was rolled back", START_OVER)
 
 
 def test_the_source_was_rolled_back_over_a_quiet_time(stopped, tmp_path) -> None:
     """Nothing mirrored was committed since the backup, so only what it commits anew can tell; that ends where cuts were closed."""
-    server, copy = stopped.server, tmp_path / "copy"
-    server.stop()
-    shutil.copytree(server.data, copy, symlinks=True)
-    server.start()
-    stopped.follow()
+    backup(stopped, tmp_path / "copy")
     end = stopped.psql("SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal();"
                        " SELECT pg_current_wal_insert_lsn()").splitlines()[-1]
-    stopped.sluice.caught_up()
-    before = stopped.sluice.json("status")["tables"]
-    assert stopped.sluice.stop() == DONE
-    server.stop()
-    put_back(stopped, copy)
-    server.start()
+    roll_back(stopped, tmp_path / "copy")
     stopped.psql("UPDATE a SET v = 'another history' WHERE id < 150")
     assert stopped.psql(f"SELECT pg_current_wal_insert_lsn() < '{end}'::pg_lsn") == "t", "it would be past the last cut"
     stopped.psql("SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal();"
                  " SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal(); SELECT pg_logical_emit_message(true, 'test', 'x')")
-    stopped.refuses(OPERATOR, "another history", "resync")
-    after = stopped.sluice.json("status")["tables"]
-    assert [table["snapshot_id"] for table in after] == [table["snapshot_id"] for table in before], "nothing was applied"
-    stopped.starts_over(*BOTH)
+    refuses_all_of_it(stopped, "another history", "resync")

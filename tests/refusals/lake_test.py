@@ -149,6 +149,14 @@ def manifest_list(place: Place) -> pathlib.Path:
     return pathlib.Path(load_table(place.sluice.catalog_db, "public.a").current_snapshot().manifest_list.removeprefix("file://"))
 
 
+def fails_until_it_is_whole(place: Place, damaged: pathlib.Path, whole: bytes) -> None:
+    place.failed("public.a", damaged.name, "restore|resync")
+    place.arrives("public.b")
+    damaged.write_bytes(whole)
+    assert place.sluice.stop() == DONE
+    place.goes_on(*BOTH)
+
+
 @pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
 def test_metadata_that_cannot_be_read_stops_that_table_only(follower, running: bool) -> None:
     if not running:
@@ -159,11 +167,7 @@ def test_metadata_that_cannot_be_read_stops_that_table_only(follower, running: b
     follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
     if not running:
         follower.sluice.run_background()
-    follower.failed("public.a", f"{damaged.name}", "restore|resync")
-    follower.arrives("public.b")
-    damaged.write_bytes(whole)
-    assert follower.sluice.stop() == DONE
-    follower.goes_on(*BOTH)
+    fails_until_it_is_whole(follower, damaged, whole)
 
 
 @pytest.mark.parametrize("damage", ["gone", "other bytes"])
@@ -177,11 +181,7 @@ def test_a_manifest_list_that_cannot_be_read_stops_that_table_only(follower, dam
         damaged.write_bytes(b"Obj\x01" + bytes(len(whole)))
     follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
     follower.sluice.run_background()
-    follower.failed("public.a", f"{damaged.name}", "resync")
-    follower.arrives("public.b")
-    damaged.write_bytes(whole)
-    assert follower.sluice.stop() == DONE
-    follower.goes_on(*BOTH)
+    fails_until_it_is_whole(follower, damaged, whole)
 
 
 def test_a_data_file_that_is_gone_stops_that_table_only(follower) -> None:
