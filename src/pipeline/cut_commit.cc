@@ -84,7 +84,8 @@ class Attempt {
       const Status sent = lake_.catalog.Commit(commits);
       if (sent) return true;
       if (sent.error().kind() == ErrorKind::kConflict) {
-        return AllHappened();
+        SLUICE_LET(const bool happened, AllHappened(), "asking for a refused commit");
+        return happened;
       }
       // Whose head it is that cannot be read, Conflicted() finds.
       if (IsTheTables(sent.error())) {
