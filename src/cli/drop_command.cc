@@ -77,7 +77,7 @@ Status DropLake(const Config& config) {
     if (owner == table->metadata.properties.end() || owner->second != config.options.name) continue;
     SLUICE_TRY(DropReplaced(*store, *table), "dropping what {} replaced", name.ToString());
     SLUICE_TRY(catalog->Drop(name), "dropping lake table {}", name.ToString());
-    const std::string folder = table->metadata.location.substr(std::string("file://").size());
+    SLUICE_LET(const std::string folder, store::LocalPath(table->metadata.location));
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
   }

@@ -36,6 +36,7 @@ Result<std::vector<store::Location>> FilesOfTable(store::ObjectStore& store, Man
   SLUICE_LET(std::vector<store::Location> out, UnreachableFiles(store, cache, table.metadata, all));
   for (const auto& entry : table.metadata.metadata_log) out.push_back(entry.metadata_file);
   out.push_back(table.metadata_location);
+  for (store::Location& file : out) file = store::Canonical(std::move(file));
   std::sort(out.begin(), out.end());
   return out;
 }

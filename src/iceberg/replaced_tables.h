@@ -24,8 +24,8 @@ struct ReplacedTable {
 std::vector<ReplacedTable> ReplacedTables(const TableMetadata& metadata);
 std::string ToProperty(const std::vector<ReplacedTable>& tables);
 
-// Every file of a table, sorted: of all snapshots, and the metadata files that it lists. An error
-// means that something could not be read: then nothing may be deleted.
+// Every file of a table, canonical and sorted: of all snapshots, and the metadata files that it
+// lists. An error means that something could not be read: then nothing may be deleted.
 Result<std::vector<store::Location>> FilesOfTable(store::ObjectStore& store, ManifestCache& cache,
                                                   const LoadedTable& table);
 

@@ -79,6 +79,22 @@ TEST_F(ReplacedFiles, StayWhereAnotherTableHasThem) {
   EXPECT_EQ(table_.Objects(), left);
 }
 
+// Spark's add_files names what it finds without an authority.
+TEST_F(ReplacedFiles, StayWhereAnotherTableSpellsThemInAnotherWay) {
+  const auto all = table_.Objects();
+  auto theirs = before_.metadata;
+  theirs.table_uuid = "5ce6b6ab-4a01-4b6f-a1f5-c6a2a3b0f003";
+  for (iceberg::Snapshot& snapshot : theirs.snapshots) {
+    snapshot.manifest_list.replace(0, std::string("file://").size(), "file:");
+  }
+  Commit({{"shop", "theirs"}, "theirs", {iceberg::AssertCreate{}}, {iceberg::CreateTable{theirs}}});
+  table_.clock.Advance(2 * kHourUs);
+  ASSERT_TRUE(Remove());
+  auto left = all;
+  left.erase(before_.metadata_location);
+  EXPECT_EQ(table_.Objects(), left);
+}
+
 TEST_F(ReplacedFiles, StayWhenSomethingCannotBeRead) {
   iceberg::TableMetadata broken = before_.metadata;
   broken.table_uuid = "5ce6b6ab-4a01-4b6f-a1f5-c6a2a3b0f003";

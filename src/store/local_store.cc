@@ -21,23 +21,6 @@ constexpr std::string_view kTemporaryPrefix = ".sluice-unfinished-";
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// With an empty authority, or with none as Hadoop's Path (so Spark) writes it: file:/srv/lake.
-// RFC 8089 takes both.
-Result<std::string> PathOf(const Location& location) {
-  constexpr std::string_view kBareScheme = "file:";
-  std::string path;
-  if (location.starts_with(kScheme)) {
-    path = location.substr(kScheme.size());
-  } else if (location.starts_with(kBareScheme)) {
-    path = location.substr(kBareScheme.size());
-  }
-  if (!path.starts_with('/')) {
-    return MakeError(ErrorKind::kConfig, "{} is no file:/// location", location);
-  }
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path;
-}
-
 class LocalWriter final : public ObjectWriter {
  public:
   LocalWriter(FileSystem& files, std::unique_ptr<File> file, std::string temporary,
@@ -100,21 +83,21 @@ class LocalStore final : public ObjectStore {
   }
 
   Result<uint64_t> Size(const Location& at) override {
-    SLUICE_LET(const std::string path, PathOf(at));
+    SLUICE_LET(const std::string path, LocalPath(at));
     SLUICE_LET(const FileInfo info, files_.Info(path));
     return info.size;
   }
 
   Result<std::shared_ptr<arrow::Buffer>> Read(const Location& at, uint64_t from,
                                               uint64_t size) override {
-    SLUICE_LET(const std::string path, PathOf(at));
+    SLUICE_LET(const std::string path, LocalPath(at));
     SLUICE_LET(const std::unique_ptr<File> file, files_.Open(path, OpenMode::kRead));
     SLUICE_LET(std::string bytes, file->Read(from, size), "reading {}", at);
     return std::shared_ptr<arrow::Buffer>(arrow::Buffer::FromString(std::move(bytes)));
   }
 
   Result<std::vector<Object>> List(const Location& folder) override {
-    SLUICE_LET(const std::string path, PathOf(folder));
+    SLUICE_LET(const std::string path, LocalPath(folder));
     std::vector<Object> objects;
     SLUICE_TRY(ListInto(path, objects));
     std::sort(objects.begin(), objects.end(),
@@ -124,7 +107,7 @@ class LocalStore final : public ObjectStore {
 
   Status Delete(std::span<const Location> objects) override {
     for (const Location& location : objects) {
-      SLUICE_LET(const std::string path, PathOf(location));
+      SLUICE_LET(const std::string path, LocalPath(location));
       SLUICE_TRY(files_.Remove(path));
     }
     return {};
@@ -132,7 +115,7 @@ class LocalStore final : public ObjectStore {
 
  private:
   Result<std::unique_ptr<LocalWriter>> Open(const Location& at) {
-    SLUICE_LET(std::string path, PathOf(at));
+    SLUICE_LET(std::string path, LocalPath(at));
     const std::string folder = FolderOf(path);
     SLUICE_TRY(EnsureFolder(folder));
     std::string temporary =
@@ -179,6 +162,24 @@ class LocalStore final : public ObjectStore {
 };
 
 }  // namespace
+
+// Hadoop's Path (so Spark) writes no authority where others write an empty one.
+Location Canonical(Location location) {
+  constexpr std::string_view kBareScheme = "file:";
+  const bool bare = location.starts_with(kBareScheme) && !location.starts_with(kScheme);
+  if (bare) location.replace(0, kBareScheme.size(), kScheme);
+  return location;
+}
+
+Result<std::string> LocalPath(const Location& location) {
+  std::string path = Canonical(location);
+  if (!path.starts_with(std::string(kScheme) + '/')) {
+    return MakeError(ErrorKind::kConfig, "{} is no file:/// location", location);
+  }
+  path.erase(0, kScheme.size());
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
 
 std::unique_ptr<ObjectStore> MakeLocalStore(FileSystem& files) {
   return std::make_unique<LocalStore>(files);

@@ -19,6 +19,10 @@ namespace sluice::store {
 // An absolute URI with scheme, as readers see it: "file:///srv/lake/shop/orders/data/x.parquet".
 using Location = std::string;
 
+// One spelling for the places that RFC 8089 lets be spelled in two ways, as PyIceberg and Spark do:
+// "file:/srv/lake" is "file:///srv/lake". Locations of different programs are compared so.
+Location Canonical(Location location);
+
 class ObjectWriter {
  public:
   // Destroyed without Finish: nothing remains.
@@ -49,11 +53,13 @@ class ObjectStore {
   virtual Status Delete(std::span<const Location> objects) = 0;  // absent is no error
 };
 
-// For `file:///path` locations (and `file:/path`, the same place, as Spark writes it): the path
-// follows verbatim, nothing is percent-decoded. Files and folders
-// are created 0640 and 0750 less the umask, as readers run under other accounts. Errors as
-// base/file_system.h maps them. `files` outlives the store and its writers.
+// For `file:///path` locations (and what Canonical() makes one): the path follows verbatim, nothing
+// is percent-decoded. Files and folders are created 0640 and 0750 less the umask, as readers run
+// under other accounts. Errors as base/file_system.h maps them. `files` outlives the store and its
+// writers.
 std::unique_ptr<ObjectStore> MakeLocalStore(FileSystem& files = SharedFileSystem());
+// Where such an object or folder is on this machine; kConfig when it is no file:/// location.
+Result<std::string> LocalPath(const Location& location);
 
 // Arrow's file interfaces on top of a store, for Parquet. `OpenOutput`'s Close() finishes the
 // object; closing is refused after an error, so that nothing half written becomes visible.
