@@ -264,6 +264,11 @@ Status Mirror::OpenBus(const StartDecision& decision) {
     slot_snapshot_ = std::move(slot.snapshot);
     log::Get("pipeline")->info("made replication slot {} at {}", options_.slot, ToString(start));
   }
+  // The old slot does not send again what it has confirmed. Of that a copy must see all.
+  if (decision.new_bus && !decision.create_slot) {
+    SLUICE_TRY(source_.WaitForHidden(), "beginning a bus at {}, where slot {} stands",
+               ToString(start), options_.slot);
+  }
   if (decision.set_bus_aside) {
     const std::string aside =
         fmt::format("{}/set-aside-{}", options_.bus.folder, clock_.WallMicros() / 1'000'000);

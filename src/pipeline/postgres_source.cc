@@ -1,8 +1,10 @@
 #include "pipeline/postgres_source.h"
 
+#include <algorithm>
 #include <mutex>
 #include <thread>
 
+#include "base/log.h"
 #include "postgres/wal_position.h"
 
 namespace sluice::pipeline {
@@ -10,6 +12,7 @@ namespace sluice::pipeline {
 namespace {
 
 constexpr int64_t kVisibilityWaitUs = 60'000'000;
+constexpr int64_t kVisibilityPauseUs = 10'000;
 constexpr int kOldestVersion = 140000;
 
 Result<SnapshotVisibility> AskSnapshot(postgres::Connection& connection) {
@@ -20,14 +23,41 @@ Result<SnapshotVisibility> AskSnapshot(postgres::Connection& connection) {
 // A commit may be decoded before the server's own commit log says so: then the exported snapshot
 // sees it, and a scan does not.
 Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
-  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += 10'000) {
+  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += kVisibilityPauseUs) {
     SLUICE_LET(const SnapshotVisibility now, AskSnapshot(other));
     if (now.SeesAllOf(imported)) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(std::chrono::microseconds(kVisibilityPauseUs));
   }
   return MakeError(ErrorKind::kUnavailable,
                    "a transaction that the slot's snapshot sees does not become visible")
       .WithHint("look for commits that wait for a synchronous standby");
+}
+
+// Nothing tells a commit that waits for its standby from a transaction that is open: all that are
+// there now have to end, where commits do wait for standbys.
+Status WaitForStandbys(postgres::Connection& session) {
+  SLUICE_LET(const postgres::Rows setting,
+             session.Query("SELECT current_setting('synchronous_standby_names')"));
+  if (setting.at(0).at(0).value_or("").empty()) return {};
+  SLUICE_LET(const SnapshotVisibility first, AskSnapshot(session));
+  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += kVisibilityPauseUs) {
+    SLUICE_LET(const SnapshotVisibility now, AskSnapshot(session));
+    const bool ended = std::all_of(first.in_progress.begin(), first.in_progress.end(),
+                                   [&](uint64_t xid) { return now.Sees(xid); });
+    if (ended) return {};
+    if (waited == 0) {
+      log::Get("pipeline")
+          ->info(
+              "waiting for {} transactions: one of them may be a commit that waits for a standby",
+              first.in_progress.size());
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(kVisibilityPauseUs));
+  }
+  return MakeError(ErrorKind::kUnavailable,
+                   "a transaction does not end, which may be a commit that waits for a standby")
+      .WithHint(
+          "look in pg_stat_activity for wait_event SyncRep and for long transactions, then "
+          "run again");
 }
 
 // A fresh snapshot, or (with `imported`) the one a slot exported: then it first waits until others
@@ -100,6 +130,10 @@ class PostgresSource final : public Source {
   Result<SnapshotVisibility> CurrentSnapshot() override {
     const std::lock_guard lock(mutex_);
     return AskSnapshot(*session_);
+  }
+  Status WaitForHidden() override {
+    const std::lock_guard lock(mutex_);
+    return WaitForStandbys(*session_);
   }
   Result<Lsn> PositionToReach() override {
     const std::lock_guard lock(mutex_);

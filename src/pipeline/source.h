@@ -50,6 +50,9 @@ class Source {
       const postgres::StreamOptions& options) = 0;
   // Which transactions everybody sees now. Those that it sees, every later snapshot does.
   virtual Result<SnapshotVisibility> CurrentSnapshot() = 0;
+  // Waits until everybody sees every commit that is in the log now: one may stand there for long
+  // before, waiting for a synchronous standby. kUnavailable when it does not come to that.
+  virtual Status WaitForHidden() = 0;
   // How far the stream must come so that it holds everything committed now.
   virtual Result<Lsn> PositionToReach() = 0;
 };

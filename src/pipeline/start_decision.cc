@@ -79,6 +79,7 @@ Result<StartDecision> DecideStart(const StartFindings& found) {
   // A bus that ends before the slot begins lacks what lies between; one without a slot is old.
   const bool bus_usable = found.bus && found.slot && found.bus->last_cut >= confirmed;
   out.set_bus_aside = found.bus && !bus_usable;
+  out.new_bus = !bus_usable;
   out.bus_start = confirmed;
   const Lsn held_from = bus_usable ? found.bus->first : confirmed;
   for (const StartFindings::Table& table : found.tables) {

@@ -46,7 +46,8 @@ enum class TableStart : uint8_t { kFollow, kCopy, kHole, kUnpublished };
 struct StartDecision {
   bool create_slot = false;
   bool set_bus_aside = false;  // the bus ends before the slot begins
-  Lsn bus_start;               // of a bus that is new (or replaces one set aside)
+  bool new_bus = false;        // there is none, or it is set aside
+  Lsn bus_start;               // of a bus that is new
   std::map<std::string, TableStart> tables;
 };
 

@@ -50,6 +50,7 @@ TEST(StartDecision, ABusOlderThanTheSlotIsSetAside) {
   found.tables = {{"public.a", Lsn{99}, "7/1/shop"}};
   const StartDecision decision = DecideStart(found).value();
   EXPECT_TRUE(decision.set_bus_aside);
+  EXPECT_TRUE(decision.new_bus);
   EXPECT_EQ(decision.tables.at("public.a"), TableStart::kHole);
 }
 

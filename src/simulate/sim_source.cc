@@ -106,6 +106,12 @@ Result<SnapshotVisibility> SimSource::CurrentSnapshot() {
   return database_.TakeSnapshot().visibility;
 }
 
+Status SimSource::WaitForHidden() {
+  SLUICE_TRY(CheckLine());
+  database_.ShowAll();
+  return {};
+}
+
 Result<Lsn> SimSource::PositionToReach() {
   SLUICE_TRY(CheckLine());
   return database_.end();

@@ -31,6 +31,7 @@ class SimSource final : public pipeline::Source {
   Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(
       const postgres::StreamOptions& options) override;
   Result<SnapshotVisibility> CurrentSnapshot() override;
+  Status WaitForHidden() override;
   Result<Lsn> PositionToReach() override;
 
   // What a copy under that snapshot reads.

@@ -119,15 +119,7 @@ std::string World::Act() {
   return options_.faults ? Trouble() : "";
 }
 
-// A bus that is made anew begins where the slot stands. A commit below that which is still hidden
-// would be lost to a copy: owed (src/pipeline/README.md), and not asked for here.
-void World::ShowWhatTheBusWillLack() {
-  const auto bus = bus::FindBus(files_, pipeline_.bus);
-  if (!bus || !*bus || (*bus)->last_cut.lsn < source_.slot_confirmed()) database_.ShowAll();
-}
-
 Status World::Start() {
-  ShowWhatTheBusWillLack();
   at_work_ = &pipeline_;
   const size_t faults = catalog_.faults_left();
   auto started = Process::Start(pipeline_, around_);

@@ -43,7 +43,6 @@ class World {
   Status Step();
   std::string Act();
   // A restart, if the program is down.
-  void ShowWhatTheBusWillLack();
   Status Start();
   void StepOlder();
   void Stop();
