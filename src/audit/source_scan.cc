@@ -67,14 +67,16 @@ Status ScanSource(postgres::Connection& connection, const AuditedTable& table,
              table.name);
   TextRow row;
   for (;;) {
-    SLUICE_LET(const auto line, connection.ReadCopy(), "reading {}", table.name);
-    if (!line) return {};
-    SLUICE_TRY(ParseCopyLine(*line, row), "reading {}", table.name);
-    SLUICE_CHECK(row.size() == table.schema.columns.size());
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (table.decimal[i] && row[i]) TrimFraction(*row[i]);
+    SLUICE_LET(const auto lines, connection.ReadCopy(), "reading {}", table.name);
+    if (lines.empty()) return {};
+    for (const std::string_view line : lines) {
+      SLUICE_TRY(ParseCopyLine(line, row), "reading {}", table.name);
+      SLUICE_CHECK(row.size() == table.schema.columns.size());
+      for (size_t i = 0; i < row.size(); ++i) {
+        if (table.decimal[i] && row[i]) TrimFraction(*row[i]);
+      }
+      take(row);
     }
-    take(row);
   }
 }
 

@@ -51,7 +51,7 @@ class LibpqConnection final : public Connection {
   int server_version() const override { return PQserverVersion(connection_.get()); }
   bool alive() override;
   Status StartCopyOut(const std::string& sql) override;
-  Result<std::optional<std::string_view>> ReadCopy() override;
+  Result<std::span<const std::string_view>> ReadCopy() override;
   Status StartReplication(const std::string& command) override;
   Result<std::optional<std::string_view>> ReceiveCopyData() override;
   Status SendCopyData(std::string_view bytes) override;
@@ -73,18 +73,19 @@ class LibpqConnection final : public Connection {
   Error Lost();
   // The status that ends a COPY in either form; the connection is idle after it.
   Status EndCopy();
-  Result<std::optional<std::string_view>> Hold(char* buffer, int size);
+  std::string_view Hold(char* buffer, int size);
   // The same without libpq, where the bytes of the socket are the messages.
   bool direct() const { return !encrypted() && PQgssEncInUse(connection_.get()) == 0; }
   Error Judge(Error error);
   Status StartWire(const std::string& sql, char expected);
   Status EndWire(Status ended);
-  Result<std::optional<std::string_view>> ReadWire();
+  Result<std::span<const std::string_view>> ReadWire();
   Result<std::optional<std::string_view>> PollWire();
 
   ConnectionHandle connection_;
   std::unique_ptr<PGcancel, FreeCancel> cancel_;
   std::unique_ptr<char, FreeBuffer> buffer_;  // what the last ReadCopy/ReceiveCopyData returned
+  std::vector<std::string_view> rows_;        // of the last ReadCopy
   std::unique_ptr<WireReader> wire_;          // while a COPY goes past libpq
   bool replication_;
   int silence_max_ms_;   // -1: for ever
@@ -210,9 +211,9 @@ Status LibpqConnection::StartCopyOut(const std::string& sql) {
   return {};
 }
 
-Result<std::optional<std::string_view>> LibpqConnection::Hold(char* buffer, int size) {
+std::string_view LibpqConnection::Hold(char* buffer, int size) {
   buffer_.reset(buffer);
-  return std::optional(std::string_view(buffer, static_cast<size_t>(size)));
+  return {buffer, static_cast<size_t>(size)};
 }
 
 Status LibpqConnection::EndCopy() {
@@ -263,16 +264,20 @@ Status LibpqConnection::EndWire(Status ended) {
   return ended ? finished : ended;
 }
 
-Result<std::optional<std::string_view>> LibpqConnection::ReadWire() {
+Result<std::span<const std::string_view>> LibpqConnection::ReadWire() {
   while (true) {
     const auto message = wire_->Next();
-    if (message && message->kind == 'd') return std::optional(message->body);
+    if (message && message->kind == 'd') {
+      rows_.assign(1, message->body);
+      wire_->TakeCopyData(rows_, kCopyRowsMax);
+      return rows_;
+    }
     if (message && message->kind != 'c' && message->kind != 'E') continue;  // a notice
     Status ended;
     if (!message) ended = message.error();
     if (message && message->kind == 'E') ended = Judge(ServerError(message->body));
     SLUICE_TRY(EndWire(ended));
-    return std::optional<std::string_view>();
+    return std::span<const std::string_view>();
   }
 }
 
@@ -289,7 +294,7 @@ Result<std::optional<std::string_view>> LibpqConnection::PollWire() {
 }
 
 // libpq's own loop: one malloc and memcpy a CopyData.
-Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
+Result<std::span<const std::string_view>> LibpqConnection::ReadCopy() {
   if (wire_ != nullptr) return ReadWire();
   char* buffer = nullptr;
   int size = broken_ ? -2 : PQgetCopyData(connection_.get(), &buffer, 1);
@@ -298,10 +303,13 @@ Result<std::optional<std::string_view>> LibpqConnection::ReadCopy() {
     if (!AwaitInput() || PQconsumeInput(connection_.get()) == 0) return Lost();
     size = PQgetCopyData(connection_.get(), &buffer, 1);
   }
-  if (size > 0) return Hold(buffer, size);
+  if (size > 0) {
+    rows_.assign(1, Hold(buffer, size));
+    return rows_;
+  }
   if (size == -2) return Lost();
   SLUICE_TRY(EndCopy());
-  return std::optional<std::string_view>();
+  return std::span<const std::string_view>();
 }
 
 Status LibpqConnection::StartReplication(const std::string& command) {
@@ -316,7 +324,7 @@ Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
   for (const bool may_read : {true, false}) {
     char* buffer = nullptr;
     const int size = PQgetCopyData(connection_.get(), &buffer, 1);
-    if (size > 0) return Hold(buffer, size);
+    if (size > 0) return std::optional(Hold(buffer, size));
     if (size == -2) return Lost();
     if (size == -1) {
       SLUICE_TRY(EndCopy());

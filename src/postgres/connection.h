@@ -45,10 +45,11 @@ class Connection {
   virtual int server_version() const = 0;  // 150004
   virtual bool alive() = 0;
 
-  // COPY ... TO STDOUT. After StartCopyOut call ReadCopy until it returns an empty optional (done).
-  // The view is valid until the next call.
+  // COPY ... TO STDOUT. After StartCopyOut call ReadCopy until it returns nothing (done): rows as
+  // the server sent them, as many as are here, at most kCopyRowsMax. Valid until the next call.
+  static constexpr size_t kCopyRowsMax = 64;
   virtual Status StartCopyOut(const std::string& sql) = 0;
-  virtual Result<std::optional<std::string_view>> ReadCopy() = 0;
+  virtual Result<std::span<const std::string_view>> ReadCopy() = 0;
 
   // Replication: after START_REPLICATION (Execute by StartReplication). Nothing: no message now.
   virtual Status StartReplication(const std::string& command) = 0;

@@ -47,9 +47,9 @@ Result<size_t> CopiedBytes(Connection& connection, const std::string& query) {
   SLUICE_TRY(connection.StartCopyOut("COPY (" + query + ") TO STDOUT"));
   size_t total = 0;
   while (true) {
-    SLUICE_LET(const auto row, connection.ReadCopy());
-    if (!row) return total;
-    total += row->size();
+    SLUICE_LET(const auto rows, connection.ReadCopy());
+    if (rows.empty()) return total;
+    for (const std::string_view row : rows) total += row.size();
   }
 }
 
@@ -126,10 +126,10 @@ TEST(ConnectionPg, CopiesToTheEndAndIsIdleAfterIt) {
   ASSERT_TRUE(connection->StartCopyOut("COPY (SELECT generate_series(1, 3)) TO STDOUT"));
   std::string all;
   while (true) {
-    const auto piece = connection->ReadCopy();
-    ASSERT_TRUE(piece.has_value());
-    if (!*piece) break;
-    all += **piece;
+    const auto rows = connection->ReadCopy();
+    ASSERT_TRUE(rows.has_value());
+    if (rows->empty()) break;
+    for (const std::string_view row : *rows) all += row;
   }
   EXPECT_EQ(all, "1\n2\n3\n");
   EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
@@ -137,11 +137,10 @@ TEST(ConnectionPg, CopiesToTheEndAndIsIdleAfterIt) {
   ASSERT_TRUE(
       connection->StartCopyOut("COPY (SELECT 1 / (3 - g) FROM generate_series(1, 5) g) "
                                "TO STDOUT"));
-  Result<std::optional<std::string_view>> piece = std::optional<std::string_view>();
-  do piece = connection->ReadCopy();
-  while (piece && *piece);
-  ASSERT_FALSE(piece.has_value());
-  EXPECT_EQ(piece.error().code(), "22012");
+  auto rows = connection->ReadCopy();
+  while (rows && !rows->empty()) rows = connection->ReadCopy();
+  ASSERT_FALSE(rows.has_value());
+  EXPECT_EQ(rows.error().code(), "22012");
   EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
 }
 

@@ -79,6 +79,17 @@ Result<std::unique_ptr<ValueDecoder>> MakeDecoder(const std::string& column,
   return out;
 }
 
+Fault ValueDecoder::TakeBinaryColumn(const WireColumn& column) {
+  return TakeEach(
+      column, [&](std::string_view bytes) { return TakeBinary(bytes); },
+      [&] { return TakeNull(); });
+}
+
+Fault ValueDecoder::TakeTextColumn(const WireColumn& column) {
+  return TakeEach(
+      column, [&](std::string_view text) { return TakeText(text); }, [&] { return TakeNull(); });
+}
+
 Result<std::unique_ptr<ValueDecoder>> ValueDecoder::Make(const std::string& column_name,
                                                          const SourceType& type,
                                                          const Mapping& mapping,

@@ -18,6 +18,21 @@ namespace sluice::postgres {
 
 enum class Form : uint8_t { kBinary, kText };
 
+// A value as it stands in a message: its bytes, or null.
+struct WireField {
+  static constexpr int32_t kNull = -1;
+  const char* at = nullptr;
+  int32_t size = kNull;
+  std::string_view bytes() const { return {at, static_cast<size_t>(size)}; }
+};
+
+// One column of rows that lie behind each other.
+struct WireColumn {
+  const WireField* first = nullptr;
+  size_t stride = 1;  // fields from row to row
+  size_t rows = 0;
+};
+
 class ValueDecoder {
  public:
   virtual ~ValueDecoder() = default;
@@ -31,6 +46,9 @@ class ValueDecoder {
   virtual Fault TakeText(std::string_view text) = 0;     // the form of its output function
   virtual Fault TakeNull() = 0;
   virtual Error Refuse(Fault fault, Form form) const = 0;
+  // Many values; those before the one that fails may stay.
+  virtual Fault TakeBinaryColumn(const WireColumn& column);
+  Fault TakeTextColumn(const WireColumn& column);
 
   Status Binary(std::string_view bytes) { return Told(TakeBinary(bytes), Form::kBinary); }
   Status Text(std::string_view text) { return Told(TakeText(text), Form::kText); }

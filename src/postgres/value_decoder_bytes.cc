@@ -34,6 +34,11 @@ class PlainStringDecoder final : public BytesDecoder {
  public:
   using BytesDecoder::BytesDecoder;
   Fault TakeBinary(std::string_view bytes) override { return AppendText(bytes); }
+  Fault TakeBinaryColumn(const WireColumn& column) override {
+    return TakeEach(
+        column, [&](std::string_view bytes) { return AppendText(bytes); },
+        [&] { return TakeNull(); });
+  }
   Fault TakeText(std::string_view text) override { return AppendText(text); }
 };
 

@@ -26,6 +26,18 @@ class Refusal {
   bool in_list_;
 };
 
+// `take(bytes)` for each value of a column, `take_null()` for each null, until one fails.
+template <typename Take, typename TakeNull>
+Fault TakeEach(const WireColumn& column, const Take& take, const TakeNull& take_null) {
+  const WireField* field = column.first;
+  for (size_t i = 0; i < column.rows; ++i, field += column.stride) {
+    const Fault fault = field->size < 0 ? take_null() : take(field->bytes());
+    if (fault != Fault::kNone) [[unlikely]]
+      return fault;
+  }
+  return Fault::kNone;
+}
+
 struct DecoderSpec {
   const SourceType& source;
   const std::shared_ptr<arrow::DataType>& lake;

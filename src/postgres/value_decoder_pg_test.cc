@@ -76,9 +76,9 @@ Result<std::shared_ptr<arrow::Array>> FromCopy(const MirroredTable& mirror) {
                                     " FROM t ORDER BY n) TO STDOUT (FORMAT binary)"));
   Status fed;
   while (true) {
-    SLUICE_LET(const auto bytes, Session().ReadCopy());
-    if (!bytes) break;
-    if (fed) fed = decoder->Feed(*bytes);
+    SLUICE_LET(const auto rows, Session().ReadCopy());
+    if (rows.empty()) break;
+    if (fed) fed = decoder->Feed(rows);
   }
   SLUICE_TRY(std::move(fed));
   SLUICE_CHECK(decoder->ended());

@@ -32,6 +32,11 @@ class ScalarDecoder final : public ValueDecoder {
       return fault;
     return buffer_.Append(value);
   }
+  Fault TakeBinaryColumn(const WireColumn& column) override {
+    return TakeEach(
+        column, [&](std::string_view bytes) { return ScalarDecoder::TakeBinary(bytes); },
+        [&] { return buffer_.Null(); });
+  }
   Fault TakeText(std::string_view text) override {
     typename Codec::Value value{};
     const Fault fault = codec_.Text(text, value);

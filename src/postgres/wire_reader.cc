@@ -62,6 +62,14 @@ Result<WireMessage> WireReader::Next() {
   }
 }
 
+void WireReader::TakeCopyData(std::vector<std::string_view>& out, size_t max) {
+  while (out.size() < max && begin_ < end_ && buffer_[begin_] == 'd') {
+    const auto message = Take();
+    if (!message || !*message) return;  // Next says what is wrong
+    out.push_back((*message)->body);
+  }
+}
+
 Result<std::optional<WireMessage>> WireReader::Poll() {
   while (true) {
     SLUICE_LET(const auto message, Take());

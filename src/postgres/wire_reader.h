@@ -39,6 +39,8 @@ class WireReader {
   // The next message, waiting for it. kUnavailable: the connection is lost, and stays so. kCorrupt:
   // what came is no message.
   Result<WireMessage> Next();
+  // CopyData that was read with the message before, up to `max`; its views stay valid with that.
+  void TakeCopyData(std::vector<std::string_view>& out, size_t max);
   // The next message if it is here.
   Result<std::optional<WireMessage>> Poll();
   // After ReadyForQuery: what came behind it belongs to nobody, and libpq must not find half of it.

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace sluice::postgres {
 namespace {
@@ -57,6 +58,26 @@ TEST(WireReader, MessagesComeWholeHoweverTheBytesArrive) {
     if (message->has_value()) seen += (*message)->kind + std::string((*message)->body) + ";";
   }
   EXPECT_EQ(seen, "dfirst;N;dthird;");
+}
+
+TEST(WireReader, CopyDataThatIsHereComesTogether) {
+  Wire wire;
+  wire.Say(Message('d', "one") + Message('d', "two") + Message('d', "three") + Message('d', "") +
+           Message('N', "between") + Message('d', "after") + Message('d', "cut").substr(0, 6));
+  WireReader reader = wire.Reader();
+  const auto first = reader.Next();
+  ASSERT_TRUE(first);
+  std::vector<std::string_view> rows;
+  reader.TakeCopyData(rows, 2);
+  EXPECT_EQ(rows, (std::vector<std::string_view>{"two", "three"}));
+  reader.TakeCopyData(rows, 9);
+  EXPECT_EQ(rows, (std::vector<std::string_view>{"two", "three", ""}));
+  EXPECT_EQ(first->body, "one");
+  EXPECT_EQ(reader.Next().value().kind, 'N');
+  EXPECT_EQ(reader.Next().value().body, "after");
+  rows.clear();
+  reader.TakeCopyData(rows, 9);
+  EXPECT_TRUE(rows.empty());
 }
 
 TEST(WireReader, AMessageLargerThanTheBufferComesWhole) {

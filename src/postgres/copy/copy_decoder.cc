@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 
 #include <cstring>
+#include <utility>
 
 #include "base/byte_reader.h"
 #include "change/arrow_status.h"
@@ -20,7 +21,9 @@ constexpr size_t kHeaderBytes = 11 + 4 + 4;
 constexpr uint32_t kCriticalFlags = 0xFFFF0000;  // bit 16 is oids; others are unknown
 constexpr uint32_t kExtensionMax = 1 << 20;
 constexpr int16_t kTrailer = -1;
-constexpr int32_t kNull = -1;
+// Rows whose fields are found before any of them is decoded, column by column: few enough that they
+// are still in the nearest cache.
+constexpr size_t kBlockRows = 32;
 
 Error NoStream(std::string_view what) {
   return MakeError(ErrorKind::kCorrupt, "COPY stream: {}", what);
@@ -41,19 +44,19 @@ class BinaryCopyDecoder final : public CopyDecoder {
 
   void AddColumn(std::unique_ptr<ValueDecoder> decoder, bool binary) {
     columns_.push_back({std::move(decoder), binary});
-    fields_.emplace_back();
+    fields_.resize(columns_.size() * kBlockRows);
   }
 
-  Status Feed(std::string_view bytes) override {
-    if (pending_.empty()) {
-      SLUICE_LET(const size_t used, Consume(bytes));
-      pending_.assign(bytes.substr(used));
-      return {};
+  Status Feed(std::span<const std::string_view> pieces) override {
+    for (const std::string_view piece : pieces) {
+      if (!pending_.empty()) {
+        SLUICE_TRY(FeedPending(piece));
+        continue;
+      }
+      SLUICE_LET(const size_t used, Consume(piece));
+      pending_.assign(piece.substr(used));
     }
-    pending_.append(bytes);
-    SLUICE_LET(const size_t used, Consume(pending_));
-    pending_.erase(0, used);
-    return {};
+    return TakeBlock();
   }
   int64_t rows() const override { return rows_; }
   int64_t bytes() const override {
@@ -80,10 +83,16 @@ class BinaryCopyDecoder final : public CopyDecoder {
     std::unique_ptr<ValueDecoder> decoder;
     bool binary;
   };
-  struct Field {
-    const char* at = nullptr;
-    int32_t size = kNull;
-  };
+
+  // Fields of the block lie in `pending_` now.
+  Status FeedPending(std::string_view piece) {
+    SLUICE_TRY(TakeBlock());
+    pending_.append(piece);
+    SLUICE_LET(const size_t used, Consume(pending_));
+    SLUICE_TRY(TakeBlock());
+    pending_.erase(0, used);
+    return {};
+  }
 
   // How many bytes were whole parts of the stream.
   Result<size_t> Consume(std::string_view bytes) {
@@ -97,7 +106,7 @@ class BinaryCopyDecoder final : public CopyDecoder {
       const std::string_view rest = bytes.substr(used);
       SLUICE_LET(const size_t size, FindFields(rest));
       if (size == 0) return used;
-      if (state_ == State::kRows) SLUICE_TRY(TakeFields());
+      if (state_ == State::kRows && ++block_rows_ == kBlockRows) SLUICE_TRY(TakeBlock());
       used += size;
     }
     if (used != bytes.size()) return NoStream("bytes follow its end");
@@ -120,8 +129,8 @@ class BinaryCopyDecoder final : public CopyDecoder {
   }
 
   // The size of the row (or the trailer), 0 while not all of it is here. Nothing of a row is
-  // decoded before it is whole, so that no column ever runs ahead of another; and finding a field
-  // waits for the size of the one before it, which decoding should not do too.
+  // decoded before it is whole; and finding a field waits for the size of the one before it, which
+  // decoding should not do too.
   Result<size_t> FindFields(std::string_view bytes) {
     if (bytes.size() < sizeof(int16_t)) return size_t{0};
     const auto count = LoadBig<int16_t>(bytes.data());
@@ -135,13 +144,14 @@ class BinaryCopyDecoder final : public CopyDecoder {
     }
     const char* at = bytes.data() + sizeof(int16_t);
     const char* const end = bytes.data() + bytes.size();
-    for (Field& field : fields_) {
+    for (WireField& field :
+         std::span(fields_).subspan(block_rows_ * columns_.size(), columns_.size())) {
       if (end - at < static_cast<ptrdiff_t>(sizeof(int32_t))) return size_t{0};
       field.size = LoadBig<int32_t>(at);
       at += sizeof(int32_t);
       field.at = at;
       if (field.size < 0) {
-        if (field.size != kNull) return NoStream("a field has a negative size");
+        if (field.size != WireField::kNull) return NoStream("a field has a negative size");
         continue;
       }
       if (end - at < field.size) return size_t{0};
@@ -150,28 +160,27 @@ class BinaryCopyDecoder final : public CopyDecoder {
     return static_cast<size_t>(at - bytes.data());
   }
 
-  Status TakeFields() {
-    for (size_t i = 0; i < fields_.size(); ++i) {
-      const Target& column = columns_[i];
-      const Fault fault = Take(column, fields_[i]);
+  // The rows found and not yet decoded.
+  Status TakeBlock() {
+    if (block_rows_ == 0) return {};
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const auto& [decoder, binary] = columns_[i];
+      const WireColumn column{&fields_[i], columns_.size(), block_rows_};
+      const Fault fault =
+          binary ? decoder->TakeBinaryColumn(column) : decoder->TakeTextColumn(column);
       if (fault != Fault::kNone) [[unlikely]] {
-        return column.decoder->Refuse(fault, column.binary ? Form::kBinary : Form::kText);
+        return decoder->Refuse(fault, binary ? Form::kBinary : Form::kText);
       }
     }
-    ++rows_;
+    rows_ += static_cast<int64_t>(std::exchange(block_rows_, 0));
     return {};
-  }
-
-  static Fault Take(const Target& column, const Field& field) {
-    if (field.size == kNull) return column.decoder->TakeNull();
-    const std::string_view value(field.at, static_cast<size_t>(field.size));
-    return column.binary ? column.decoder->TakeBinary(value) : column.decoder->TakeText(value);
   }
 
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<Target> columns_;
-  std::vector<Field> fields_;  // of the row at hand
-  std::string pending_;        // the start of a part that is not whole yet
+  std::vector<WireField> fields_;  // of the block, row by row
+  size_t block_rows_ = 0;
+  std::string pending_;  // the start of a part that is not whole yet
   State state_ = State::kHeader;
   int64_t rows_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <arrow/type.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "postgres/copy/table_copy.h"
 
 namespace sluice::postgres {
@@ -55,6 +57,75 @@ TEST(CopyDecoder, ReadsAStreamCutAnywhere) {
     EXPECT_TRUE((*batch)->column(1)->IsNull(1));
     EXPECT_EQ(decoder->rows(), 0);
   }
+}
+
+std::string IntRow(int id) {
+  const std::string note = std::to_string(id);
+  std::string out = Bytes("\0\2\0\0\0\4\0\0", 8);
+  out += static_cast<char>(id / 256);
+  out += static_cast<char>(id % 256);
+  out += Bytes("\0\0\0", 3);
+  out += static_cast<char>(note.size());
+  return out + note;
+}
+
+// Rows that come together are decoded together, column by column.
+TEST(CopyDecoder, ReadsManyRowsAtOnce) {
+  std::vector<std::string> rows = {kHeader};
+  for (int id = 0; id < 1000; ++id) rows.push_back(id % 7 == 3 ? kRowNull : IntRow(id));
+  rows.push_back(kTrailer);
+  for (const size_t together : {1, 2, 31, 32, 33, 64, 1002}) {
+    auto decoder = Make();
+    for (size_t at = 0; at < rows.size(); at += together) {
+      const size_t end = std::min(rows.size(), at + together);
+      const std::vector<std::string_view> pieces(rows.begin() + static_cast<ptrdiff_t>(at),
+                                                 rows.begin() + static_cast<ptrdiff_t>(end));
+      ASSERT_TRUE(decoder->Feed(pieces));
+    }
+    EXPECT_TRUE(decoder->ended());
+    const auto batch = decoder->Take().value();
+    ASSERT_TRUE(batch->ValidateFull().ok());
+    ASSERT_EQ(batch->num_rows(), 1000);
+    const auto& ids = static_cast<const arrow::Int32Array&>(*batch->column(0));
+    const auto& notes = static_cast<const arrow::StringArray&>(*batch->column(1));
+    for (int id = 0; id < 1000; ++id) {
+      const bool null = id % 7 == 3;
+      ASSERT_EQ(ids.Value(id), null ? 2 : id);
+      ASSERT_EQ(notes.IsNull(id), null);
+      if (!null) {
+        ASSERT_EQ(notes.GetView(id), std::to_string(id));
+      }
+    }
+  }
+}
+
+TEST(CopyDecoder, ARowThatIsCutAmongMany) {
+  const std::string rest = kRowOne.substr(9);
+  const std::vector<std::string> rows = {kHeader + kRowOne, kRowNull, kRowOne.substr(0, 9),
+                                         rest + kRowNull, kRowOne + kTrailer};
+  const std::vector<std::string_view> pieces(rows.begin(), rows.end());
+  auto decoder = Make();
+  ASSERT_TRUE(decoder->Feed(pieces));
+  EXPECT_TRUE(decoder->ended());
+  const auto batch = decoder->Take().value();
+  ASSERT_TRUE(batch->ValidateFull().ok());
+  EXPECT_EQ(batch->num_rows(), 5);
+  const auto& notes = static_cast<const arrow::StringArray&>(*batch->column(1));
+  EXPECT_EQ(notes.GetView(2), "one");
+  EXPECT_TRUE(notes.IsNull(3));
+  EXPECT_EQ(notes.GetView(4), "one");
+}
+
+TEST(CopyDecoder, AValueThatDoesNotFitIsSaidWhereverItStands) {
+  std::vector<std::string> rows = {kHeader};
+  for (int id = 0; id < 40; ++id) rows.push_back(IntRow(id));
+  rows.push_back(Bytes("\0\2\0\0\0\4\0\0\0\1\0\0\0\1\377", 15));
+  for (int id = 0; id < 40; ++id) rows.push_back(IntRow(id));
+  const std::vector<std::string_view> pieces(rows.begin(), rows.end());
+  const Status fed = Make()->Feed(pieces);
+  ASSERT_FALSE(fed);
+  EXPECT_EQ(fed.error().kind(), ErrorKind::kUnsupported);
+  EXPECT_NE(fed.error().message().find("column note"), std::string::npos);
 }
 
 TEST(CopyDecoder, ABatchHoldsOnlyWholeRows) {

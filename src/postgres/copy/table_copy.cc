@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace sluice::postgres {
 
@@ -89,10 +90,10 @@ class ChunkTransaction {
     copying_ = true;
     return {};
   }
-  Result<std::optional<std::string_view>> Read() {
-    auto bytes = connection_.ReadCopy();
-    copying_ = bytes && bytes->has_value();
-    return bytes;
+  Result<std::span<const std::string_view>> Read() {
+    auto rows = connection_.ReadCopy();
+    copying_ = rows && !rows->empty();
+    return rows;
   }
   Status Commit() {
     begun_ = false;
@@ -103,8 +104,8 @@ class ChunkTransaction {
   void Drain() {
     connection_.Cancel();
     while (true) {
-      const auto bytes = connection_.ReadCopy();
-      if (!bytes || !bytes->has_value()) return;
+      const auto rows = connection_.ReadCopy();
+      if (!rows || rows->empty()) return;
     }
   }
 
@@ -207,16 +208,15 @@ Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
   SLUICE_TRY(transaction.StartCopy(sql));
   int64_t batch_bytes = 0;
   while (true) {
-    SLUICE_LET(const auto bytes, transaction.Read());
-    if (!bytes) break;
-    const auto size = static_cast<int64_t>(bytes->size());
-    progress.bytes += size;
-    batch_bytes += size;
-    SLUICE_TRY(decoder->Feed(*bytes));
+    SLUICE_LET(const auto rows, transaction.Read());
+    if (rows.empty()) break;
+    for (const std::string_view row : rows) batch_bytes += static_cast<int64_t>(row.size());
+    SLUICE_TRY(decoder->Feed(rows));
     if (decoder->rows() < kRowsPerBatch && batch_bytes < kBytesPerBatch) continue;
+    progress.bytes += std::exchange(batch_bytes, 0);
     SLUICE_TRY(HandOver(*decoder, take, stop, progress));
-    batch_bytes = 0;
   }
+  progress.bytes += batch_bytes;
   if (!decoder->ended()) return MakeError(ErrorKind::kCorrupt, "COPY ended without its trailer");
   SLUICE_TRY(HandOver(*decoder, take, stop, progress));
   return transaction.Commit();

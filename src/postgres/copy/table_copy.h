@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +42,11 @@ class CopyDecoder {
   virtual ~CopyDecoder() = default;
   static Result<std::unique_ptr<CopyDecoder>> Make(const MirroredTable& table,
                                                    arrow::MemoryPool* pool);
-  // Any cut of the stream's bytes. kCorrupt when they are no COPY BINARY stream of this table.
-  // kUnsupported, naming column and way out, when a value does not fit its lake type. Any error
-  // ends the decoder's use.
-  virtual Status Feed(std::string_view bytes) = 0;
+  // The stream's bytes, cut anywhere; they are read quickest when a piece is a row. kCorrupt when
+  // they are no COPY BINARY stream of this table. kUnsupported, naming column and way out, when a
+  // value does not fit its lake type. Any error ends the decoder's use.
+  virtual Status Feed(std::span<const std::string_view> pieces) = 0;
+  Status Feed(std::string_view piece) { return Feed({&piece, 1}); }
   virtual int64_t rows() const = 0;   // decoded and not yet taken
   virtual int64_t bytes() const = 0;  // held, estimated
   virtual bool ended() const = 0;     // the trailer was seen

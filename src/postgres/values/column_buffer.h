@@ -27,28 +27,27 @@ inline Fault ToFault(const arrow::Status& status) {
 
 class Validity {
  public:
-  explicit Validity(arrow::MemoryPool* pool) : bits_(pool) {}
+  explicit Validity(arrow::MemoryPool* pool) : words_(pool) {}
 
   int64_t length() const { return length_; }
   int64_t nulls() const { return nulls_; }
   Fault Valid() {
     if (nulls_ != 0) [[unlikely]]
-      return ValidAmongNulls();
+      return Append(true);
     ++length_;
     return Fault::kNone;
   }
   Fault Null() {
-    if (nulls_ == 0 && !bits_.Append(length_, true).ok()) return Fault::kMemory;
-    if (!bits_.Append(false).ok()) return Fault::kMemory;
-    ++length_;
-    ++nulls_;
-    return Fault::kNone;
+    if (nulls_ == 0 && !AllValid()) return Fault::kMemory;
+    const Fault fault = Append(false);
+    if (fault == Fault::kNone) ++nulls_;
+    return fault;
   }
   // Null when there are no nulls.
   Result<std::shared_ptr<arrow::Buffer>> Finish() {
     std::shared_ptr<arrow::Buffer> out;
     if (nulls_ != 0) {
-      SLUICE_LET(out, ToResult(bits_.Finish(false)));
+      SLUICE_LET(out, ToResult(words_.Finish(false)));
     }
     length_ = 0;
     nulls_ = 0;
@@ -56,13 +55,26 @@ class Validity {
   }
 
  private:
-  Fault ValidAmongNulls() {
-    if (!bits_.Append(true).ok()) return Fault::kMemory;
+  static constexpr int64_t kBits = 64;
+
+  Fault Append(bool valid) {
+    const uint64_t bit = uint64_t{valid} << (length_ % kBits);
+    if (length_ % kBits != 0) {
+      words_.mutable_data()[length_ / kBits] |= bit;
+    } else if (!words_.Append(bit).ok()) {
+      return Fault::kMemory;
+    }
     ++length_;
     return Fault::kNone;
   }
+  // What came before the first null.
+  bool AllValid() {
+    if (!words_.Append(length_ / kBits, ~uint64_t{0}).ok()) return false;
+    const int64_t rest = length_ % kBits;
+    return rest == 0 || words_.Append((uint64_t{1} << rest) - 1).ok();
+  }
 
-  arrow::TypedBufferBuilder<bool> bits_;
+  arrow::TypedBufferBuilder<uint64_t> words_;  // the first value is the lowest bit
   int64_t length_ = 0;
   int64_t nulls_ = 0;
 };
