@@ -4,6 +4,7 @@
 
 #include <parquet/statistics.h>
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -18,14 +19,13 @@ class NumberRange {
  public:
   // NaN has no place in the order.
   void Add(std::span<const T> values) {
-    T min = min_;
-    T max = max_;
-    for (const T value : values) {
-      min = value < min ? value : min;
-      max = value > max ? value : max;
+    // In lanes, as each comparison waits for the one before it in its lane only.
+    std::array<NumberRange, kLanes> lanes;
+    for (; values.size() >= kLanes; values = values.subspan(kLanes)) {
+      for (size_t i = 0; i < kLanes; ++i) lanes[i].AddOne(values[i]);
     }
-    min_ = min;
-    max_ = max;
+    for (const T value : values) AddOne(value);
+    for (const NumberRange& lane : lanes) Add(lane);
   }
   void Add(const NumberRange& other) {
     min_ = other.min_ < min_ ? other.min_ : min_;
@@ -45,7 +45,12 @@ class NumberRange {
   void Clear() { *this = NumberRange(); }
 
  private:
+  static constexpr size_t kLanes = 8;
   using Limits = std::numeric_limits<T>;
+  void AddOne(T value) {
+    min_ = value < min_ ? value : min_;
+    max_ = value > max_ ? value : max_;
+  }
   static std::string Bytes(T value) {
     return {reinterpret_cast<const char*>(&value), sizeof(value)};
   }
