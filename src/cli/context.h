@@ -45,6 +45,7 @@ std::string FormatSeconds(double seconds);
   if (!SLUICE_CONCAT(cli_result_, __LINE__)) {                          \
     return Fail(context, SLUICE_CONCAT(cli_result_, __LINE__).error()); \
   }                                                                     \
-  lhs = std::move(*SLUICE_CONCAT(cli_result_, __LINE__))
+  lhs = std::move(*SLUICE_CONCAT(cli_result_,                           \
+                                 __LINE__))  // NOLINT(bugprone-macro-parentheses): it may declare
 
 }  // namespace sluice::cli

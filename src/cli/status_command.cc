@@ -98,7 +98,7 @@ Status OrderTable(const Config& config, const std::string& order, const std::str
         service::ControlClient(ControlSocket(config)).Order(order, {{"table", table}});
     if (done) return {};
     if (done.error().code() != "no_run") return done.error();
-    const Status marked = MarkTable(config, table, order);
+    Status marked = MarkTable(config, table, order);
     if (marked || marked.error().code() != "locked" || steady_clock::now() > deadline) {
       return marked;
     }

@@ -144,7 +144,7 @@ class HttpServer final : public Server {
           .WithHint("let one of them end; `sluice status` tells the same without waiting");
     }
     const auto wait = bus ? &pipeline::Supervisor::WaitForBus : &pipeline::Supervisor::Wait;
-    const Status waited = (supervisor_.*wait)(lsn, timeout_us, stop_.get_token());
+    Status waited = (supervisor_.*wait)(lsn, timeout_us, stop_.get_token());
     waiters_.release();
     return waited;
   }

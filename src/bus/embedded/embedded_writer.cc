@@ -221,7 +221,7 @@ Status Writer::Append(PartitionId partition, const Record& record) {
 
 Status Writer::Write(const EncodedRecord& record) {
   SLUICE_TRY(FlushProof());
-  const Status status = current_->Append(record);
+  Status status = current_->Append(record);
   if (current_->broken()) Fail("cutting off a failed write failed");
   return status;
 }
@@ -230,7 +230,7 @@ Status Writer::Write(const EncodedRecord& record) {
 Status Writer::FlushProof() {
   if (!proof_) return {};
   const EncodedRecord proof = *std::exchange(proof_, std::nullopt);
-  const Status status = Write(proof);
+  Status status = Write(proof);
   if (!status) proof_ = proof;
   return status;
 }
