@@ -61,7 +61,7 @@ def test_waiting_commands_leave_room_for_others(follower) -> None:
     threads = [threading.Thread(target=lambda: answers.append(wait_answer(follower, 8)), daemon=True) for _ in range(WAITERS_MAX + 4)]
     for thread in threads:
         thread.start()
-    follower.sluice.wait_for(lambda: len(answers) == 4, 30, "the ninth and further to be refused")
+    follower.sluice.wait_for(lambda: len(answers) == 4, 60, "the ninth and further to be refused")
     assert all(f"{WAITERS_MAX} commands wait already" in answer for answer in answers), answers
     assert follower.sluice.json("status")["source"]["connected"]
     follower.sluice.ok("tables", "pause", "public.a")

@@ -41,8 +41,8 @@ def test_a_stream_that_falls_silent_is_given_up(proxied) -> None:
     proxied.sluice.caught_up()
     proxied.proxy.hold()
     proxied.psql("UPDATE a SET v = v + 1 WHERE id < 1000; DELETE FROM b WHERE id < 50")
-    proxied.sluice.wait_for(lambda: proxied.sluice.log_has("the stream ended .*silent"), 30, "the silence to be noticed")
-    proxied.sluice.wait_for(lambda: not proxied.sluice.json("status")["source"]["connected"], 30)
+    proxied.sluice.wait_for(lambda: proxied.sluice.log_has("the stream ended .*silent"), 60, "the silence to be noticed")
+    proxied.sluice.wait_for(lambda: not proxied.sluice.json("status")["source"]["connected"], 60)
     proxied.proxy.let_new()  # the old connections stay as they are
     proxied.sluice.wait_for(lambda: proxied.sluice.json("status")["source"]["connected"], 60, "a new stream")
     proxied.goes_on(*TABLES)
@@ -52,8 +52,8 @@ def test_a_copy_that_falls_silent_is_begun_again(proxied) -> None:
     proxied.psql("INSERT INTO a SELECT i, 0, repeat(md5(i::text), 10) FROM generate_series(10001, 60000) i")
     proxied.proxy.hold_after(5_000_000)
     proxied.sluice.run_background(env=SERVER_SILENCE)
-    proxied.sluice.wait_for(lambda: proxied.proxy.holding, 30, "the copy to be under way")
-    proxied.sluice.wait_for(lambda: proxied.sluice.log_has("copying public.* again: .*silent"), 30, "the silence to be noticed")
+    proxied.sluice.wait_for(lambda: proxied.proxy.holding, 60, "the copy to be under way")
+    proxied.sluice.wait_for(lambda: proxied.sluice.log_has("copying public.* again: .*silent"), 60, "the silence to be noticed")
     proxied.proxy.let_new()
     proxied.goes_on(*TABLES)
 
@@ -63,6 +63,6 @@ def test_an_idle_stream_is_not_taken_for_a_silent_one(proxied) -> None:
     proxied.sluice.caught_up()
     server = proxied.server
     start = float(proxied.psql("SELECT extract(epoch FROM now())"))
-    proxied.sluice.wait_for(lambda: float(server.psql("SELECT extract(epoch FROM now())")) > start + 7, 30)
+    proxied.sluice.wait_for(lambda: float(server.psql("SELECT extract(epoch FROM now())")) > start + 7, 60)
     assert not proxied.sluice.log_has("the stream ended")
     proxied.goes_on(*TABLES)

@@ -57,12 +57,12 @@ def test_a_copy_of_the_state_on_another_machine_takes_over(small) -> None:
     with another_machine(small) as other:
         other.run_background()
         # The older one finds the ledger taken at its next commit, and ends before it changes anything.
-        other.wait_for(lambda: other.control_socket.exists(), 30)
+        other.wait_for(lambda: other.control_socket.exists(), 60)
         small.psql("DELETE FROM b WHERE id < 50")
         assert small.sluice.wait_exit(60) == OPERATOR, small.sluice.log_tail()
         assert_error(small.sluice.log(), "taken over", "only one")
         # Its bus may have confirmed what the other one's lacks: that is said, not passed over.
-        outcome = other.wait_for(lambda: "streams" if connected(other) else "says so" if not other.running() else "", 30)
+        outcome = other.wait_for(lambda: "streams" if connected(other) else "says so" if not other.running() else "", 60)
         if outcome == "says so":
             assert_error(other.log(), "beyond .* that we hold", "resync")
             other.ok("tables", "resync", "--all")

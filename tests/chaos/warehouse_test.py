@@ -20,7 +20,7 @@ def test_a_warehouse_that_becomes_read_only(tmp_path) -> None:
         (sluice.folder / "lake").mkdir()
         sluice.run_background()
         sluice.caught_up()
-        wait_for(lambda: remounted(disk, "ro"), 30)
+        wait_for(lambda: remounted(disk, "ro"), 60)
         pg.psql("UPDATE a SET v = v + 1; DELETE FROM b WHERE id < 100")
         assert sluice.wait_exit(60) == OPERATOR, sluice.log_tail()
         assert_error(sluice.log(), "[Rr]ead-only file system", "write")

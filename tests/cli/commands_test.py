@@ -203,7 +203,7 @@ def test_pages(mirror) -> None:
     assert get(sluice, "/nowhere")[0] == 404
     assert sluice.control_socket.stat().st_mode & 0o777 == 0o600
     pg.psql('ALTER TABLE "B b" ADD COLUMN x int; INSERT INTO "B b" VALUES (2)')
-    sluice.wait_for(lambda: states(sluice)['public."B b"'] == "failed", 30)
+    sluice.wait_for(lambda: states(sluice)['public."B b"'] == "failed", 60)
     assert get(sluice, "/readyz")[0] == 503 and get(sluice, "/healthz")[0] == 200
     sluice.ok("tables", "resync", 'public."B b"')
     sluice.wait_for(lambda: get(sluice, "/readyz")[0] == 200, 60, "ready again")
@@ -253,14 +253,14 @@ def test_stopping_during_the_copy(tmp_path, number) -> None:
 def test_a_second_signal_ends_at_once(tmp_path) -> None:
     with pipeline(tmp_path, BIG) as (pg, sluice):
         sluice.run_background()
-        sluice.wait_for(lambda: sluice.log_has("copying 1 tables"), 30)
+        sluice.wait_for(lambda: sluice.log_has("copying 1 tables"), 60)
         # A server that does not answer keeps the first stop waiting.
         pids = pg.psql("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE application_name LIKE 'sluice%'").split()
         for pid in pids:
             subprocess.run(["kill", "-STOP", pid], check=True)
         try:
             sluice.process.send_signal(signal.SIGINT)
-            sluice.wait_for(lambda: sluice.log_has("once more ends at once"), 10)
+            sluice.wait_for(lambda: sluice.log_has("once more ends at once"), 60)
             sluice.process.send_signal(signal.SIGINT)
             assert sluice.wait_exit(10) in (0, 130)
         finally:

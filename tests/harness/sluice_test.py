@@ -44,7 +44,7 @@ def test_the_configuration_is_merged(program):
 
 def test_run_stops_on_term_and_dies_on_kill(program):
     program.run_background()
-    program.wait_for(lambda: program.log_has(r"running run -c .*sluice\.yaml"), 10)
+    program.wait_for(lambda: program.log_has(r"running run -c .*sluice\.yaml"), 60)
     assert program.stop() == 0 and program.log().endswith("stopped\n")
     program.run_background()
     assert program.kill() == -9 and not program.running()
@@ -79,4 +79,4 @@ sys.stdin.read()
     assert not gone(int(pid)) and not gone(int(server))
     child.kill()
     child.wait()
-    wait_for(lambda: gone(int(pid)) and gone(int(server)) and not pathlib.Path(folder).exists(), 30)
+    wait_for(lambda: gone(int(pid)) and gone(int(server)) and not pathlib.Path(folder).exists(), 60)

@@ -46,7 +46,7 @@ def test_the_stream_is_taken_up_again(mirror, trouble: str) -> None:
     streams = sluice.log().count("streaming from slot")
     for again in range(1, 3):
         before = load.committed
-        sluice.wait_for(lambda: load.committed > before + 20, 30, "some load")
+        sluice.wait_for(lambda: load.committed > before + 20, 60, "some load")
         if trouble == "terminate":
             pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender'")
         else:
@@ -63,7 +63,7 @@ def test_a_catalog_session_that_is_ended_is_opened_again(mirror) -> None:
     pg, sluice = mirror
     pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'")
     pg.psql("UPDATE a SET v = -1 WHERE id < 50")
-    sluice.wait_for(lambda: sluice.json("status")["source"]["connected"], 30)
+    sluice.wait_for(lambda: sluice.json("status")["source"]["connected"], 60)
     sluice.caught_up()
     sluice.ok("tables", "resync", "public.b")
     sluice.wait_for(lambda: sluice.json("status")["tables"][1]["state"] == "live", 60, "the resync")

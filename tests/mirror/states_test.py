@@ -33,11 +33,11 @@ def test_a_changed_shape_stops_the_table_until_it_is_copied_again(tmp_path: path
         wait_state(sluice, "public.a", "failed")
         failed = next(table for table in sluice.json("status")["tables"] if table["name"] == "public.a")
         assert "shape" in failed["reason"] and "resync" in failed["hint"], failed
-        sluice.wait_for(lambda: states(sluice).get("public.b") == "live", 30)
+        sluice.wait_for(lambda: states(sluice).get("public.b") == "live", 60)
         assert sluice.cli("wait", "--timeout", "20s").returncode == 1
         # It ends as soon as it sees the failed table; the other one may still be on its way.
         rows = len(source_rows(pg, "b"))
-        sluice.wait_for(lambda: len(read_pyiceberg(sluice.catalog_db, "public.b")) == rows, 30, "public.b to arrive")
+        sluice.wait_for(lambda: len(read_pyiceberg(sluice.catalog_db, "public.b")) == rows, 60, "public.b to arrive")
         assert_mirrored(pg, sluice, ["public.b"])
 
         sluice.ok("tables", "resync", "public.a")

@@ -129,8 +129,8 @@ def test_a_server_that_goes_away_is_waited_for(place) -> None:
     place.psql(TABLES)
     place.follow()
     place.server.stop("fast")
-    place.sluice.wait_for(lambda: not place.sluice.json("status")["source"]["connected"], 30, "the loss to show")
-    problem = place.sluice.wait_for(lambda: place.sluice.json("status")["source"]["problem"], 30)
+    place.sluice.wait_for(lambda: not place.sluice.json("status")["source"]["connected"], 60, "the loss to show")
+    problem = place.sluice.wait_for(lambda: place.sluice.json("status")["source"]["problem"], 60)
     assert "connect" in problem
     place.refuses(FAILED, "Connection refused", "server runs", "wait")
     place.server.start()

@@ -234,4 +234,4 @@ def test_a_folder_that_cannot_be_written(place, folder: str) -> None:
     place.refuses(OPERATOR, f"{folder}.*[Pp]ermission denied", "write")
     (place.sluice.folder / folder).chmod(0o755)
     place.goes_on(*BOTH)
-    wait_for(lambda: place.sluice.stop() == DONE, 30)
+    wait_for(lambda: place.sluice.stop() == DONE, 60)
