@@ -10,11 +10,15 @@ function(sluice_module name)
     target_link_libraries(${name}_tests PRIVATE sluice_${name} ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS}
       GTest::gtest_main GTest::gmock)
     add_test(NAME unit.${name} COMMAND ${name}_tests)
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 900)
+    if(SLUICE_SANITIZE)
+      # Compiled in half the time; what takes time when they run is the module's own code.
+      set_property(SOURCE ${arg_TESTS} APPEND PROPERTY COMPILE_OPTIONS -O0)
+    endif()
   endif()
 endfunction()
 
-# sluice_fuzz_target(NAME SOURCES f.cc DEPS x): built under the `fuzz` preset only.
+# sluice_fuzz_target(NAME SOURCES f.cc DEPS x): built under the `asan` preset only.
 function(sluice_fuzz_target name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   if(SLUICE_FUZZ)

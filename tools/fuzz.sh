@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds every fuzz target with clang and runs them, one a core, on the seeds kept in tests/fuzz/TARGET and on what
 # earlier runs here found: each for its part of MINUTES in all, or for FUZZ_SECONDS (default 20). A crash leaves its
-# input in build/fuzz/crashes.
+# input in build/asan/crashes.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-export build="$root/build/fuzz" seeds="$root/tests/fuzz"
+export build="$root/build/asan" seeds="$root/tests/fuzz"
 export ARROW_DEFAULT_MEMORY_POOL=system UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 fuzz_one() {
@@ -20,7 +20,7 @@ fuzz_one() {
 }
 export -f fuzz_one
 
-"$root/tools/build.sh" fuzz 'bin/fuzz_*'
+"$root/tools/build.sh" asan 'bin/fuzz_*'
 mapfile -t targets < <(cd "$build/bin" && printf '%s\n' fuzz_*)
 [ -z "${MINUTES:-}" ] || FUZZ_SECONDS=$((MINUTES * 60 * $(nproc) / ${#targets[@]}))
 export seconds="${FUZZ_SECONDS:-20}"

@@ -10,8 +10,6 @@ namespace sluice::pipeline {
 
 namespace {
 
-constexpr int64_t kPostgresEpochUs = 946'684'800'000'000;  // 2000-01-01 in Unix microseconds
-
 // Stage records of the decoder and of the bus differ by what only the bus has (cuts).
 bus::Record ToBusRecord(postgres::ChangeDecoder::Record record) {
   return std::visit([](auto&& value) -> bus::Record { return std::move(value); },
