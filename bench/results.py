@@ -3,9 +3,11 @@
 import datetime
 import json
 import operator
+import os
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent / "results"
+MACHINE = "machine"  # an entry that says where the others were measured
 COMPARE = {"<=": operator.le, ">=": operator.ge}
 # (bench, words that the measure must contain) -> its goals, the first version's first
 GOALS = {
@@ -46,13 +48,23 @@ class Results:
             mark = "" if met is None else "met" if met else "NOT met"
             print(f"  {bench}  {measure:<52} {value:>10.2f} {unit:<12} {goal or '':<8} {mark}", flush=True)
 
-    def write(self) -> pathlib.Path:
-        FOLDER.mkdir(exist_ok=True)
-        text = json.dumps(self.entries, indent=1) + "\n"
-        dated = FOLDER / f"{datetime.date.today().isoformat()}.json"
-        for file in (dated, FOLDER / "latest.json"):
-            file.write_text(text)
+    def write(self, machine: str, folder: pathlib.Path = FOLDER) -> pathlib.Path:
+        """What these files hold of other benches stays, so that a run of some is no loss."""
+        folder.mkdir(exist_ok=True)
+        entries = [{"bench": MACHINE, "measure": machine, "value": os.cpu_count(), "unit": "cores", "goal": None,
+                    "met": None}, *self.entries]
+        dated = folder / f"{datetime.date.today().isoformat()}.json"
+        for file in (dated, folder / "latest.json"):
+            file.write_text(json.dumps(_merged(file, entries), indent=1) + "\n")
         return dated
+
+
+def _merged(file: pathlib.Path, entries: list[dict]) -> list[dict]:
+    new = {entry["bench"] for entry in entries}
+    old = json.loads(file.read_text()) if file.exists() else []
+    # The machine comes first.
+    return sorted([*(entry for entry in old if entry["bench"] not in new), *entries],
+                  key=lambda entry: (entry["bench"] != MACHINE, entry["bench"]))
 
 
 def _goals(bench: str, measure: str) -> list[str]:

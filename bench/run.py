@@ -17,6 +17,8 @@ sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH)]
 from harness.sluice import BINARY  # noqa: E402
 
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
+from machine import machine  # noqa: E402
+from report import write_page  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
@@ -43,7 +45,8 @@ def main() -> int:
                 for bench in BENCHES[name]:
                     bench(source, results, pairs, scale).run()
     if scale == 1:
-        print(f"written to {results.write()}")
+        print(f"written to {results.write(machine())}")
+        print(f"written to {write_page()}")
     return 0
 
 
