@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 import sys
 
 BENCH = pathlib.Path(__file__).resolve().parent
@@ -60,3 +61,10 @@ def test_the_page_in_docs_is_that_of_the_results(tmp_path):
     made = report.write_page(output=tmp_path / "performance.md")
     assert made.read_text() == report.PAGE.read_text(), "run bench/report.py"
     assert report.UNEXPLAINED not in made.read_text(), "bench/remarks.md must say why a goal is not met"
+
+
+def test_what_measures_stays_small():
+    """A child's largest resident set is at least that of the process that started it."""
+    code = "import sys, run; print({'pyarrow', 'duckdb', 'pyiceberg', 'matplotlib'} & set(sys.modules) or 'none')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=BENCH, text=True, capture_output=True, check=False)
+    assert done.stdout == "none\n", done.stdout + done.stderr

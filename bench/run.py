@@ -6,6 +6,7 @@ SLUICE_BIN: the program (`drain` lies beside it). Exit code 0: all ran and every
 are printed, and written to results/.
 """
 
+import datetime
 import os
 import pathlib
 import sys
@@ -18,15 +19,21 @@ from harness.sluice import BINARY  # noqa: E402
 
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from machine import machine  # noqa: E402
-from report import write_page  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
 from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
 from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
 
-BENCHES = {"S1": [LineItem], "S2": [Trips], "S4": [Documents], "C2": [TpcB], "C3": [Updates],
-           "C4": [LargeTransaction, AbortedTransaction], "C5": [ZipfianToastUpdates, UniformToastUpdates]}
+BENCHES = {
+    "S1": [LineItem],
+    "S2": [Trips],
+    "S4": [Documents],
+    "C2": [TpcB],
+    "C3": [Updates],
+    "C4": [LargeTransaction, AbortedTransaction],
+    "C5": [ZipfianToastUpdates, UniformToastUpdates],
+}
 
 
 def main() -> int:
@@ -39,13 +46,15 @@ def main() -> int:
         print("pinning needs two cores", file=sys.stderr)
         return 2
     results = Results()
-    for name in chosen:
+    for number, name in enumerate(chosen, 1):
+        print(f"==> {number}/{len(chosen)} {name}, {datetime.datetime.now():%H:%M:%S}", flush=True)
         with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
             with Source(BINARY.parent, pathlib.Path(scratch)) as source:
                 for bench in BENCHES[name]:
                     bench(source, results, pairs, scale).run()
     if scale == 1:
         print(f"written to {results.write(machine())}")
+        from report import write_page  # Late: what is imported here counts as the least memory of all that is measured.
         print(f"written to {write_page()}")
     return 0
 

@@ -64,17 +64,22 @@ class Source:
         """Count and checksum of a table, of a text that Postgres and DuckDB make alike of a row."""
         return self.sql(f"SELECT count(*), sum(('x' || substr(md5({row_text}), 1, 8))::bit(32)::bigint) FROM {table}")
 
+    def compare(self, catalog_db: pathlib.Path, tables: dict[str, str]) -> None:
+        """tables: table -> row text. The source must be at rest and the lake have caught up."""
+        compare(self, catalog_db, {table: (text, self.sums(table, text)) for table, text in tables.items()})
 
-def lake_sums(catalog_db: pathlib.Path, table: str, row_text: str) -> str:
-    done = subprocess.run([sys.executable, BENCH / "lake_sums.py", catalog_db, f"public.{table}", row_text], text=True,
+
+def lake_sums(catalog_db: pathlib.Path, tables: dict[str, str]) -> list[str]:
+    pairs = [word for table, row_text in tables.items() for word in (f"public.{table}", row_text)]
+    done = subprocess.run([sys.executable, BENCH / "lake_sums.py", catalog_db, *pairs], text=True,
                           capture_output=True, check=False,
                           env={**os.environ, "PYTHONPATH": str(BENCH.parent / "tests")})
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.strip()
+    return done.stdout.splitlines()
 
 
 def compare(source: Source, catalog_db: pathlib.Path, expected: dict[str, tuple[str, str]]) -> None:
     """expected: table -> (row text, the source's sums). A figure of a run whose lake differs does not count."""
-    for table, (row_text, sums) in expected.items():
-        found = lake_sums(catalog_db, table, row_text)
-        assert found == sums, f"{table}: the source has count|checksum {sums}, DuckDB reads {found} in the lake"
+    found = lake_sums(catalog_db, {table: row_text for table, (row_text, _) in expected.items()})
+    for (table, (_, sums)), line in zip(expected.items(), found, strict=True):
+        assert line == sums, f"{table}: the source has count|checksum {sums}, DuckDB reads {line} in the lake"
