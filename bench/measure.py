@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import time
@@ -15,6 +16,15 @@ class Usage:
     cpu: float  # user and system seconds
     peak_bytes: int  # largest resident set
     written_bytes: int  # what it had the kernel write to a disk
+
+    @classmethod
+    def of(cls, pid: int) -> "Usage":
+        """Of a process that runs, up to now; its wall is not known."""
+        # After the name in parentheses: user and system time are fields 14 and 15 of all.
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        peak = re.search(r"^VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+        ticks = int(fields[11]) + int(fields[12])
+        return cls(0, ticks / os.sysconf("SC_CLK_TCK"), int(peak[1]) * 1024, _written(pid))
 
     def __add__(self, other: "Usage") -> "Usage":
         """Of two that ran at once."""
@@ -51,6 +61,12 @@ class Running:
 def _written(pid: int) -> int:
     entries = dict(line.split(": ") for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines())
     return int(entries["write_bytes"])
+
+
+def pin_process(pid: int, core: int) -> None:
+    """All its threads, and those that they start."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
 
 
 def folder_bytes(folder: pathlib.Path) -> int:

@@ -21,6 +21,7 @@ from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from machine import machine  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
+from source_cost_bench import SourceCost  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
 from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
 from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
@@ -33,6 +34,7 @@ BENCHES = {
     "C3": [Updates],
     "C4": [LargeTransaction, AbortedTransaction],
     "C5": [ZipfianToastUpdates, UniformToastUpdates],
+    "C6": [SourceCost],
 }
 
 

@@ -7,6 +7,7 @@ slot, and sluice from a copy of its folder.
 import abc
 import shutil
 
+import tpcb
 from harness.sluice import Sluice
 from measure import Running, Usage, folder_bytes, median
 from results import Results
@@ -126,10 +127,7 @@ class TpcB(StreamBench):
                             int(self.TRANSACTIONS * self.scale) // 2)
 
     def tables(self) -> dict[str, str]:
-        return {"pgbench_accounts": "concat_ws('|', aid, bid, abalance, rtrim(filler))",
-                "pgbench_tellers": "concat_ws('|', tid, bid, tbalance, rtrim(filler))",
-                "pgbench_branches": "concat_ws('|', bid, bbalance, rtrim(filler))",
-                "pgbench_history": "concat_ws('|', hid, tid, bid, aid, delta, mtime::date, rtrim(filler))"}
+        return tpcb.TABLES
 
 
 class Updates(StreamBench):
