@@ -22,6 +22,7 @@ from machine import machine  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from source_cost_bench import SourceCost  # noqa: E402
+from steady_bench import Steady  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
 from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
 from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
@@ -30,6 +31,7 @@ BENCHES = {
     "S1": [LineItem],
     "S2": [Trips],
     "S4": [Documents],
+    "C1": [Steady],
     "C2": [TpcB],
     "C3": [Updates],
     "C4": [LargeTransaction, AbortedTransaction],
