@@ -18,6 +18,7 @@ sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH)]
 from harness.sluice import BINARY  # noqa: E402
 
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
+from copy_under_load_bench import CopyUnderLoad  # noqa: E402
 from machine import machine  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
@@ -37,6 +38,7 @@ BENCHES = {
     "C4": [LargeTransaction, AbortedTransaction],
     "C5": [ZipfianToastUpdates, UniformToastUpdates],
     "C6": [SourceCost],
+    "C7": [CopyUnderLoad],
 }
 
 
