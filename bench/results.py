@@ -38,6 +38,7 @@ GOALS = {
     ("C5", "peak memory"): ["<= 512"],
     ("C6", "TPS / TPS beside a discarding reader"): [">= 0.95"],
     ("C7", "freshness", "largest"): ["<= 3"],
+    ("R1", "scan / freshly written"): ["<= 1.3"],
 }
 
 

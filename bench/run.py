@@ -20,6 +20,7 @@ from harness.sluice import BINARY  # noqa: E402
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from copy_under_load_bench import CopyUnderLoad  # noqa: E402
 from machine import machine  # noqa: E402
+from read_bench import ReadAmplification  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from source_cost_bench import SourceCost  # noqa: E402
@@ -39,6 +40,7 @@ BENCHES = {
     "C5": [ZipfianToastUpdates, UniformToastUpdates],
     "C6": [SourceCost],
     "C7": [CopyUnderLoad],
+    "R1": [ReadAmplification],
 }
 
 
