@@ -1,6 +1,6 @@
 // The lower bound of a benchmark: takes what Postgres sends and throws it away, as cheaply as we
 // know.
-//   drain copy PORT DATABASE SQL
+//   drain copy PORT DATABASE SQL...
 //   drain stream PORT DATABASE SLOT END_LSN OPTIONS
 // Prints "rows bytes seconds" (rows of the copy; inserts, updates and deletes of the stream), the
 // time from the command to its end. Loopback TCP, user postgres, no password, no TLS: the servers
@@ -178,6 +178,17 @@ Counts DrainCopy(Wire& wire, const std::string& sql) {
   return counts;
 }
 
+// One after the other.
+Counts DrainCopies(Wire& wire, char** sql, char** end) {
+  Counts out;
+  for (; sql != end; ++sql) {
+    const Counts one = DrainCopy(wire, *sql);
+    out.rows += one.rows;
+    out.bytes += one.bytes;
+  }
+  return out;
+}
+
 void SendStatus(Wire& wire, uint64_t lsn) {
   std::string status = "r";
   for (const uint64_t field : {lsn, lsn, lsn, uint64_t{0}}) AppendBig(status, field);
@@ -224,7 +235,7 @@ uint64_t ParseLsn(const char* text) {
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   const bool stream = mode == "stream" && argc == 7;
-  if (!stream && (mode != "copy" || argc != 5)) Fail("see the head of drain.cc for its arguments");
+  if (!stream && (mode != "copy" || argc < 5)) Fail("see the head of drain.cc for its arguments");
   Wire wire(std::atoi(argv[2]), argv[3], stream);
   WaitUntilReady(wire);
   const double begun = Now();
@@ -232,7 +243,7 @@ int main(int argc, char** argv) {
                                              std::string("START_REPLICATION SLOT \"") + argv[4] +
                                                  "\" LOGICAL 0/0 " + argv[6],
                                              ParseLsn(argv[5]))
-                               : DrainCopy(wire, argv[4]);
+                               : DrainCopies(wire, argv + 4, argv + argc);
   std::printf("%llu %llu %.3f\n", static_cast<unsigned long long>(counts.rows),
               static_cast<unsigned long long>(counts.bytes), Now() - begun);
   return 0;

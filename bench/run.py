@@ -20,6 +20,7 @@ from harness.sluice import BINARY  # noqa: E402
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from copy_under_load_bench import CopyUnderLoad  # noqa: E402
 from machine import machine  # noqa: E402
+from many_tables_bench import ManyTables  # noqa: E402
 from read_bench import ReadAmplification  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
@@ -32,6 +33,7 @@ from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
 BENCHES = {
     "S1": [LineItem],
     "S2": [Trips],
+    "S3": [ManyTables],
     "S4": [Documents],
     "C1": [Steady],
     "C2": [TpcB],
