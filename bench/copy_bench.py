@@ -13,22 +13,25 @@ class CopyBench:
 
     name, table, full_rows = "", "", 0
     columns: list[str] = []
+    kind = ""  # which of several of that name
+    bound = "drained COPY"
+    pinnings = (True, False)
 
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
-        self.source, self.results, self.pairs = source, results, pairs
+        self.source, self.results, self.pairs, self.url = source, results, pairs, source.url
         self.rows = int(self.full_rows * scale)
 
     def run(self) -> None:
-        print(f"{self.name}: copy of {self.table}, {self.rows:,} rows", flush=True)
+        print(f"{self.name}: copy of {self.table}, {self.rows:,} rows {self.kind}", flush=True)
         self._fill()
         row_text = f"concat_ws('|', {', '.join(self.columns)})"
         self.expected = {self.table: (row_text, self.source.sums(self.table, row_text))}
-        for pinned in (True, False):
+        for pinned in self.pinnings:
             self.source.pin(pinned)
             for workers in (1, 2):
                 self._pairs(pinned, workers)
         self.source.pin(False)
-        self.source.sql(f"DROP TABLE {self.table}")
+        self.source.sql(f"DROP TABLE {self.table}; DROP FUNCTION IF EXISTS draw")
 
     def _fill(self) -> None:
         script = (BENCH / f"{self.table}.sql").read_text().replace(":rows", str(self.rows))
@@ -41,10 +44,11 @@ class CopyBench:
         for _ in range(self.pairs):
             drains.append(self._drain(pinned, workers))
             copies.append(self._copy(pinned, workers))
-        where = f"{'pinned' if pinned else 'unpinned'}, {workers} worker{'s' if workers > 1 else ''}"
+        place = "pinned" if pinned else "unpinned"
+        where = ", ".join(filter(None, [self.kind, place, f"{workers} worker{'s' if workers > 1 else ''}"]))
         ratios = [copy.wall / drain.wall for (copy, _), drain in zip(copies, drains)]
         add = self.results.add
-        add(self.name, f"{where}: wall / drained COPY", median(ratios), "ratio")
+        add(self.name, f"{where}: {'time' if self.kind else 'wall'} / {self.bound}", median(ratios), "ratio")
         add(self.name, f"{where}: rows per CPU-second", self.rows / median(c.cpu for c, _ in copies) / 1e6, "M rows")
         add(self.name, f"{where}: rows per second", self.rows / median(c.wall for c, _ in copies) / 1e6, "M rows")
         add(self.name, f"{where}: drained rows per second", self.rows / median(d.wall for d in drains) / 1e6, "M rows")
@@ -52,18 +56,20 @@ class CopyBench:
         add(self.name, f"{where}: bytes a row in the lake", median(size for _, size in copies) / self.rows, "bytes")
 
     def _drain(self, pinned: bool, workers: int) -> Usage:
-        ends = [self.blocks * i // workers for i in range(workers)] + [self.blocks + 1]
-        select = f"SELECT * FROM {self.table} WHERE ctid >= '({{}},0)' AND ctid < '({{}},0)'"
-        copies = [["copy", f"COPY ({select.format(*ends[i:i + 2])}) TO STDOUT (FORMAT binary)"] for i in range(workers)]
+        copies = [["copy", f"COPY ({select}) TO STDOUT (FORMAT binary)"] for select in self._selects(workers)]
         usage, rows = self.source.drain(copies, pinned)
         assert rows == self.rows, f"{rows} rows drained of {self.rows}"
         return usage
+
+    def _selects(self, workers: int) -> list[str]:
+        ends = [self.blocks * i // workers for i in range(workers)] + [self.blocks + 1]
+        return [f"SELECT * FROM {self.table} WHERE ctid >= '({ends[i]},0)' AND ctid < '({ends[i + 1]},0)'" for i in range(workers)]
 
     def _copy(self, pinned: bool, workers: int) -> tuple[Usage, int]:
         folder = self.source.scratch / "copy"
         shutil.rmtree(folder, ignore_errors=True)
         sluice = Sluice(folder)
-        sluice.write_config(self.source.url, pipeline="bench", copy={"workers": workers})
+        sluice.write_config(self.url, pipeline="bench", copy={"workers": workers})
         core = PROGRAM_CORE if pinned else None
         running = Running([sluice.binary, "run", "-c", sluice.config_file, "--once"], sluice.log_file, core)
         usage = running.finish()

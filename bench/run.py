@@ -27,11 +27,12 @@ from source import Source  # noqa: E402
 from source_cost_bench import SourceCost  # noqa: E402
 from steady_bench import Steady  # noqa: E402
 from stream_bench import TpcB, Updates  # noqa: E402
+from tls_bench import LineItemTls  # noqa: E402
 from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
 from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
 
 BENCHES = {
-    "S1": [LineItem],
+    "S1": [LineItem, LineItemTls],
     "S2": [Trips],
     "S3": [ManyTables],
     "S4": [Documents],
