@@ -130,13 +130,14 @@ class TpcB(StreamBench):
         return tpcb.TABLES
 
 
-class Updates(StreamBench):
-    """updates, ten rows a transaction, spread over a table of 5 M rows"""
+class Updates(StreamBench, abc.ABC):
+    """nine updates and a delete a transaction, over a table of 10 M rows"""
 
     name = "C3"
-    changes_word = "updates"
-    ROWS = 5_000_000
+    changes_word = "updates"  # a tenth of them deletes
+    ROWS = 10_000_000
     TRANSACTIONS = 100_000
+    key: str  # pgbench's expression for an id from 1 to :rows
 
     def fill(self) -> None:
         self.rows = int(self.ROWS * self.scale)
@@ -149,13 +150,30 @@ class Updates(StreamBench):
             VACUUM (FREEZE, ANALYZE) items; CHECKPOINT""")
 
     def backlog(self) -> None:
-        keys = "".join(f"\\set k{i} random(1, {self.rows})\n" for i in range(10))
-        listed = ", ".join(f":k{i}" for i in range(10))
+        keys = "".join(f"\\set k{i} {self.key}\n" for i in range(9))
+        listed = ", ".join(f":k{i}" for i in range(9))
         script = self.source.scratch / "updates.sql"
-        script.write_text(f"{keys}UPDATE items SET amount = amount + 1, changed = changed + interval '1 day' "
-                          f"WHERE id IN ({listed});\n")
-        self.source.pgbench("-M", "prepared", "-c", 2, "-j", 1, "--random-seed=7", "-f", script, "-t",
-                            int(self.TRANSACTIONS * self.scale) // 2)
+        # Deleted rows are drawn uniformly: a hot row that is gone would end its updates.
+        script.write_text(f"{keys}\\set gone random(1, :rows)\n"
+                          f"WITH gone AS (DELETE FROM items WHERE id = :gone) "
+                          f"UPDATE items SET amount = amount + 1, changed = changed + interval '1 day' WHERE id IN ({listed});\n")
+        # Two clients that want the same hot rows may deadlock; one of them tries again.
+        self.source.pgbench("-M", "prepared", "-c", 2, "-j", 1, "--random-seed=7", "--max-tries=100", "-D", f"rows={self.rows}",
+                            "-f", script, "-t", int(self.TRANSACTIONS * self.scale) // 2)
 
     def tables(self) -> dict[str, str]:
         return {"items": "concat_ws('|', id, kind, amount, note, (extract(epoch FROM changed))::bigint)"}
+
+
+class UniformUpdates(Updates):
+    """nine updates and a delete a transaction, uniform over a table of 10 M rows"""
+
+    case = "uniform"
+    key = "random(1, :rows)"
+
+
+class ZipfianUpdates(Updates):
+    """nine updates and a delete a transaction, zipfian over a table of 10 M rows"""
+
+    case = "zipfian"
+    key = "1 + permute(random_zipfian(1, :rows, 1.1) - 1, :rows)"
