@@ -26,7 +26,7 @@ from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from source_cost_bench import SourceCost  # noqa: E402
 from steady_bench import Steady  # noqa: E402
-from stream_bench import TpcB, UniformUpdates, ZipfianUpdates  # noqa: E402
+from stream_bench import TpcB, UniformUpdates, WideInserts, ZipfianUpdates  # noqa: E402
 from tls_bench import LineItemTls  # noqa: E402
 from toast_bench import UniformToastUpdates, ZipfianToastUpdates  # noqa: E402
 from transaction_bench import AbortedTransaction, LargeTransaction  # noqa: E402
@@ -37,7 +37,7 @@ BENCHES = {
     "S3": [ManyTables],
     "S4": [Documents],
     "C1": [Steady],
-    "C2": [TpcB],
+    "C2": [TpcB, WideInserts],
     "C3": [UniformUpdates, ZipfianUpdates],
     "C4": [LargeTransaction, AbortedTransaction],
     "C5": [ZipfianToastUpdates, UniformToastUpdates],

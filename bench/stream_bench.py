@@ -8,10 +8,11 @@ import abc
 import shutil
 
 import tpcb
+from copy_bench import Trips
 from harness.sluice import Sluice
 from measure import Running, Usage, folder_bytes, median
 from results import Results
-from source import PROGRAM_CORE, Source, compare
+from source import BENCH, PROGRAM_CORE, Source, compare
 
 SLOT, BASE = "sluice_bench", "base"
 
@@ -128,6 +129,36 @@ class TpcB(StreamBench):
 
     def tables(self) -> dict[str, str]:
         return tpcb.TABLES
+
+
+class WideInserts(StreamBench):
+    """a backlog of inserts of 20 columns, a thousand rows a transaction"""
+
+    name = "C2"
+    case = "wide inserts"
+    ROWS = 1_000_000
+    ROWS_A_TRANSACTION = 1000
+
+    def fill(self) -> None:
+        self.rows = max(self.ROWS_A_TRANSACTION, int(self.ROWS * self.scale))
+        self.source.sql((BENCH / f"{Trips.table}.sql").read_text().replace(":rows", str(self.rows)))
+        # Without a key it is not mirrored.
+        self.source.sql("""
+            CREATE TABLE staged AS TABLE trips; CREATE INDEX ON staged (id); ANALYZE staged; TRUNCATE trips;
+            INSERT INTO trips SELECT * FROM staged WHERE id = 1; CHECKPOINT""")
+
+    def backlog(self) -> None:
+        self.source.sql(f"""
+            DO $$ BEGIN
+              FOR k IN 2 .. {self.rows} BY {self.ROWS_A_TRANSACTION} LOOP
+                INSERT INTO trips SELECT * FROM staged WHERE id BETWEEN k AND k + {self.ROWS_A_TRANSACTION - 1};
+                COMMIT;
+              END LOOP;
+            END $$;
+            DROP TABLE staged; DROP FUNCTION draw""")
+
+    def tables(self) -> dict[str, str]:
+        return {Trips.table: f"concat_ws('|', {', '.join(Trips.columns)})"}
 
 
 class Updates(StreamBench, abc.ABC):
