@@ -22,6 +22,7 @@ from copy_under_load_bench import CopyUnderLoad  # noqa: E402
 from machine import machine  # noqa: E402
 from many_tables_bench import ManyTables  # noqa: E402
 from read_bench import ReadAmplification  # noqa: E402
+from restart_bench import Restart  # noqa: E402
 from results import Results  # noqa: E402
 from source import Source  # noqa: E402
 from source_cost_bench import SourceCost  # noqa: E402
@@ -44,6 +45,7 @@ BENCHES = {
     "C6": [SourceCost],
     "C7": [CopyUnderLoad],
     "R1": [ReadAmplification],
+    "I1": [Restart],
 }
 
 
