@@ -32,7 +32,7 @@ DRAWN = {
     "C6": ["transactions per second, sluice", "transactions per second, discarding reader", "transactions per second, no reader"],
     "C7": ["freshness p50", "freshness p99", "freshness, largest"],
     "R1": ["scan / freshly written, DuckDB", "scan / freshly written, Spark"],
-    "I1": ["wall"], "G1": ["cost per row, largest / smallest"],
+    "I1": ["wall"], "G1": ["cost per row, large / small"],
 }
 
 

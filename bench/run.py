@@ -19,6 +19,7 @@ from harness.sluice import BINARY  # noqa: E402
 
 from copy_bench import Documents, LineItem, Trips  # noqa: E402
 from copy_under_load_bench import CopyUnderLoad  # noqa: E402
+from growth_bench import CommitsGrowth, RowsGrowth, TablesGrowth  # noqa: E402
 from machine import machine  # noqa: E402
 from many_tables_bench import ManyTables  # noqa: E402
 from read_bench import ReadAmplification  # noqa: E402
@@ -46,6 +47,7 @@ BENCHES = {
     "C7": [CopyUnderLoad],
     "R1": [ReadAmplification],
     "I1": [Restart],
+    "G1": [RowsGrowth, TablesGrowth, CommitsGrowth],
 }
 
 
