@@ -22,7 +22,7 @@ class CopyBench:
         self.rows = int(self.full_rows * scale)
 
     def run(self) -> None:
-        print(f"{self.name}: copy of {self.table}, {self.rows:,} rows {self.kind}", flush=True)
+        print(f"{self.name}: copy of {self.table}, {self.rows:,} rows{' over ' + self.kind if self.kind else ''}", flush=True)
         self._fill()
         row_text = f"concat_ws('|', {', '.join(self.columns)})"
         self.expected = {self.table: (row_text, self.source.sums(self.table, row_text))}
