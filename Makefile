@@ -37,6 +37,7 @@ soak: build
 demo: build
 	@$$(tools/env.sh python) tools/demo/run.py
 
+# ONLY=S1,C2: these benches only. Two hours for all; writes bench/results/ and docs/performance.md (bench/README.md).
 bench: build
 	@$$(tools/env.sh python) bench/run.py
 
