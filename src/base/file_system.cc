@@ -8,11 +8,18 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 }  // namespace
 
-Status CreateFoldersDurably(FileSystem& files, const std::string& folder) {
-  SLUICE_LET(const bool existed, files.Exists(folder));
-  if (!existed) SLUICE_TRY(files.CreateFolders(folder));
+Status CreateFoldersDurably(FileSystem& files, const std::string& folder,
+                            std::set<std::string>& durable) {
   // All the way up: whoever made one of them may have died before it was durable.
+  std::vector<std::string> unsure;
   for (std::string at = folder; !at.empty(); at = FolderOf(at)) {
+    SLUICE_LET(const bool exists, files.Exists(at));
+    if (exists && durable.contains(at)) break;
+    unsure.push_back(at);
+  }
+  if (unsure.empty()) return {};
+  SLUICE_TRY(files.CreateFolders(folder));
+  for (const std::string& at : unsure) {
     const std::string parent = FolderOf(at).empty() ? "/" : FolderOf(at);
     const Status synced = files.SyncFolder(parent);
     // A folder that we may not open, or that cannot be synced, is not one that we made.
@@ -20,7 +27,13 @@ Status CreateFoldersDurably(FileSystem& files, const std::string& folder) {
                                      synced.error().code() == "EINVAL");
     if (!synced && !foreign) return synced.error();
   }
+  durable.insert(unsure.begin(), unsure.end());
   return {};
+}
+
+Status CreateFoldersDurably(FileSystem& files, const std::string& folder) {
+  std::set<std::string> none;
+  return CreateFoldersDurably(files, folder, none);
 }
 
 Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content) {

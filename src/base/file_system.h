@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,10 @@ FileSystem& LocalFileSystem();
 // The same, for files that other programs read: created 0640 and 0750, less the umask.
 FileSystem& SharedFileSystem();
 
-// The folder and its missing parents, there after a crash too.
+// The folder and its missing parents, there after a crash too. `durable`: those that an earlier
+// call made sure of, which costs a sync each; what this one does is added.
+Status CreateFoldersDurably(FileSystem& files, const std::string& folder,
+                            std::set<std::string>& durable);
 Status CreateFoldersDurably(FileSystem& files, const std::string& folder);
 
 // Writes a small file so that after a crash either the old or the new content is there.

@@ -77,6 +77,20 @@ TEST_F(FakeFileSystemTest, FoldersThatSomebodyElseMadeAreMadeDurableToo) {
   }
 }
 
+TEST_F(FakeFileSystemTest, FoldersKnownToBeDurableAreNotSyncedAgain) {
+  std::set<std::string> durable;
+  ASSERT_TRUE(CreateFoldersDurably(files_, "/d/a/b", durable));
+  EXPECT_EQ(durable, (std::set<std::string>{"/d", "/d/a", "/d/a/b"}));
+  const uint64_t before = files_.operation_count();
+  ASSERT_TRUE(CreateFoldersDurably(files_, "/d/a/c", durable));
+  // Looks at two, makes one, syncs one.
+  EXPECT_EQ(files_.operation_count() - before, 4);
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    files_.Crash(seed);
+    EXPECT_TRUE(files_.Exists("/d/a/b").value() && files_.Exists("/d/a/c").value());
+  }
+}
+
 TEST_F(FakeFileSystemTest, ARenameHappensWholeOrNot) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     WriteDurably("/d/old", "1");

@@ -11,6 +11,16 @@ namespace sluice::pipeline {
 
 namespace {
 
+// Each cut is an fsync of the bus.
+constexpr int64_t kCutIntervalMinUs = 50'000;
+
+// A table is committed at cuts, so they close as often as the freshest one asks.
+int64_t CutInterval(const PipelineOptions& options, const std::vector<ChosenTable>& tables) {
+  int64_t out = options.cut_interval_us;
+  for (const ChosenTable& table : tables) out = std::min(out, table.options.freshness_us);
+  return std::max(out, kCutIntervalMinUs);
+}
+
 // A table that was rewritten under the copy is read anew.
 bool PassesForCopy(const Error& error) {
   return Mirror::ComesBack(error) || error.kind() == ErrorKind::kConflict;
@@ -108,7 +118,7 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   };
   SLUICE_LET(auto decoder, postgres::ChangeDecoder::Make(files_, *tracker_, std::move(decoding)));
   CaptureOptions capture;
-  capture.cut_interval_us = options_.cut_interval_us;
+  capture.cut_interval_us = CutInterval(options_, tables_.chosen);
   capture.idle_cut_interval_us = options_.idle_cut_interval_us;
   capture.silence_max_us = int64_t{options_.source.silence_max_ms} * 1000;
   const auto confirmable = [this]() -> std::optional<Lsn> {

@@ -127,12 +127,7 @@ class LocalStore final : public ObjectStore {
 
   Status EnsureFolder(const std::string& folder) {
     const std::lock_guard guard(mutex_);
-    // Others may remove an empty folder.
-    SLUICE_LET(const bool exists, files_.Exists(folder));
-    if (exists && folders_.contains(folder)) return {};
-    SLUICE_TRY(CreateFoldersDurably(files_, folder));
-    folders_.insert(folder);
-    return {};
+    return CreateFoldersDurably(files_, folder, folders_);  // others may have removed an empty one
   }
 
   Status ListInto(const std::string& folder, std::vector<Object>& objects) {
