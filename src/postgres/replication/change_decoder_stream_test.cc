@@ -177,7 +177,7 @@ TEST_F(ChangeDecoderStreamTest, SpoolsTheRestOfATransactionThatMemoryCannotHold)
 }
 
 TEST_F(ChangeDecoderStreamTest, SaysWhenTheSpoolIsFullAndTakesTheMessageLater) {
-  options.spool_bytes_max = 200;
+  options.spool_bytes_max = 260;
   const std::string insert = Insert(1, 8);
   ASSERT_TRUE(Feed(Block(7, {Relation(7), Insert(1, 7), Insert(2, 7), Insert(3, 7)})));
   ASSERT_TRUE(Feed({testing::EncodeStreamStart(8, true)}));
@@ -185,6 +185,23 @@ TEST_F(ChangeDecoderStreamTest, SaysWhenTheSpoolIsFullAndTakesTheMessageLater) {
   while (full) full = Decoder().Consume(insert);
   EXPECT_EQ(full.error().kind(), ErrorKind::kExhausted);
   EXPECT_EQ(Decoder().Consume(insert).error().kind(), ErrorKind::kExhausted);
+}
+
+// As after a lost connection: a new stream brings all of it again.
+TEST_F(ChangeDecoderStreamTest, ADamagedSpoolEndsTheStreamAndTheNextOneIsWhole) {
+  options.spool_memory_bytes = 0;
+  const auto block = Block(7, {Relation(7), Insert(1, 7), Insert(2, 7)});
+  ASSERT_TRUE(Feed(block));
+  const std::string path = files.Paths("/spool").at(0);
+  files.FlipBit(path, files.Content(path).size() * 8 - 3);
+  const Status damaged = Feed({CommitStream(7, 1000)});
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().kind(), ErrorKind::kUnavailable);
+  decoder = nullptr;
+  records.clear();
+  ASSERT_TRUE(Feed(block));
+  ASSERT_TRUE(Feed({CommitStream(7, 1000)}));
+  EXPECT_THAT(Text(), ElementsAre("t v1", "t I id=1 a=x", "t I id=2 a=x"));
 }
 
 TEST_F(ChangeDecoderStreamTest, EmptiesTheSpoolOfAnEarlierRun) {
