@@ -1,8 +1,8 @@
 #include "postgres/replication/change_decoder.h"
 
 #include <algorithm>
+#include <roaring/roaring.hh>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "base/fault_point.h"
@@ -21,14 +21,14 @@ constexpr size_t kPieceBytes = 1 << 20;
 // A streamed transaction that has not committed yet.
 struct Stream {
   std::unique_ptr<Spool> spool;
-  std::unordered_set<uint32_t> aborted;  // subtransactions
+  ::Roaring aborted;  // subtransactions: a bit each where they are many
 };
 
 // A committed transaction whose messages wait in a spool, on its way in.
 struct Adoption {
   std::unique_ptr<Spool> spool;
   SpoolReader reader;
-  std::unordered_set<uint32_t> aborted;
+  ::Roaring aborted;
   bool in_stream = false;  // messages carry a subxid
   bool skip = false;       // only its relations count
   Cut end;
@@ -90,8 +90,8 @@ class PgoutputDecoder final : public ChangeDecoder {
   Status StreamCommit();
   // Decides whether a transaction is one that the bus has.
   Result<bool> SkipsEndedAt(Lsn commit_lsn, Lsn end_lsn) const;
-  void StartAdoption(std::unique_ptr<Spool> spool, std::unordered_set<uint32_t> aborted,
-                     bool in_stream, bool skip, Cut end, uint64_t xid);
+  void StartAdoption(std::unique_ptr<Spool> spool, ::Roaring aborted, bool in_stream, bool skip,
+                     Cut end, uint64_t xid);
   Status AdoptOne(const SpoolReader::Entry& entry);
   Status End(Cut end, bool skip);
   uint64_t Widen(uint32_t xid);
@@ -244,7 +244,7 @@ Status PgoutputDecoder::StreamAbort() {
     streams_.erase(found);
     ReachFaultPoint("spool.aborted");
   } else {
-    found->second.aborted.insert(parsed_.subxid);
+    found->second.aborted.add(parsed_.subxid);
   }
   return {};
 }
@@ -262,9 +262,8 @@ Status PgoutputDecoder::StreamCommit() {
   return Continue();
 }
 
-void PgoutputDecoder::StartAdoption(std::unique_ptr<Spool> spool,
-                                    std::unordered_set<uint32_t> aborted, bool in_stream, bool skip,
-                                    Cut end, uint64_t xid) {
+void PgoutputDecoder::StartAdoption(std::unique_ptr<Spool> spool, ::Roaring aborted, bool in_stream,
+                                    bool skip, Cut end, uint64_t xid) {
   SpoolReader reader(*spool);
   adoption_.reset(new Adoption{std::move(spool), std::move(reader), std::move(aborted), in_stream,
                                skip, end, xid});

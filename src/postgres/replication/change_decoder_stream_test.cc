@@ -1,6 +1,7 @@
 // Transactions sent in pieces before they commit, and those that memory cannot hold.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "postgres/replication/testing/decoder_harness.h"
 
@@ -63,6 +64,18 @@ TEST_F(ChangeDecoderStreamTest, DropsAbortedSubtransactionsOnly) {
   ASSERT_TRUE(Feed({CommitStream(7, 1000)}));
   EXPECT_THAT(Text(), ElementsAre("t v1", "t I id=1 a=x", "t I id=4 a=x", "t I id=5 a=x"));
   EXPECT_EQ(Batches()[0]->runs[0].row_end, 3u);
+}
+
+// A savepoint a row, all rolled back: what is remembered of each must stay small.
+TEST_F(ChangeDecoderStreamTest, RemembersAMillionAbortedSubtransactionsInAFewHundredKilobytes) {
+  ASSERT_TRUE(Feed(Block(7, {Relation(7), Insert(1, 7), Insert(2, 1'000'000)})));
+  const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  for (uint32_t i = 0; i < 1'000'000; ++i) {
+    ASSERT_TRUE(Decoder().Consume(EncodeStreamAbort(7, 100 + i)));
+  }
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd - before, 500'000U);
+  ASSERT_TRUE(Feed({CommitStream(7, 1000)}));
+  EXPECT_THAT(Text(), ElementsAre("t v1", "t I id=1 a=x"));
 }
 
 TEST_F(ChangeDecoderStreamTest, DropsAnAbortedTransactionWhole) {
