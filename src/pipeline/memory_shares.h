@@ -17,6 +17,8 @@ struct MemoryShares {
 
   // Capture: decoded changes that the bus has not taken yet.
   uint64_t decoded() const { return total_bytes / 8; }
+  // Capture: messages of transactions in progress, before they go to the files of the spool.
+  uint64_t spooled() const { return total_bytes / 64; }
   // Copy: the open row group of each worker.
   uint64_t copied_row_group(int workers) const {
     return total_bytes / 8 / static_cast<uint64_t>(std::max(workers, 1));

@@ -106,7 +106,9 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   SLUICE_LET(auto source, source_.StartStream(stream));
   postgres::DecoderOptions decoding;
   decoding.spool_folder = options_.state_folder + "/spool";
-  decoding.memory_bytes = MemoryShares{options_.memory_bytes}.decoded();
+  const MemoryShares shares{options_.memory_bytes};
+  decoding.memory_bytes = shares.decoded();
+  decoding.spool_memory_bytes = shares.spooled();
   decoding.spool_bytes_max = options_.bus.max_bytes;
   SLUICE_LET(const SnapshotVisibility now, source_.CurrentSnapshot());
   decoding.reference_xid = now.xmax;
