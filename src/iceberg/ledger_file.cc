@@ -69,6 +69,7 @@ std::shared_ptr<::parquet::WriterProperties> Properties() {
   return ::parquet::WriterProperties::Builder()
       .compression(::parquet::Compression::ZSTD)
       ->data_page_version(::parquet::ParquetDataPageVersion::V1)
+      ->enable_page_checksum()
       ->created_by("sluice " SLUICE_VERSION)
       ->build();
 }
@@ -87,10 +88,15 @@ Status WriteTable(store::ObjectStore& store, const store::Location& at,
 Result<std::shared_ptr<arrow::Table>> ReadTable(store::ObjectStore& store,
                                                 const store::Location& at) {
   SLUICE_LET(const auto input, store::OpenInput(store, at));
-  SLUICE_LET(const auto reader,
-             ToResult(::parquet::arrow::OpenFile(input, arrow::default_memory_pool())));
-  SLUICE_LET(const auto table, ToResult(reader->ReadTable()));
-  return ToResult(table->CombineChunks());
+  ::parquet::ReaderProperties properties;
+  properties.set_page_checksum_verification(true);
+  ::parquet::arrow::FileReaderBuilder builder;
+  SLUICE_TRY(parquet::CheckParquet(builder.Open(input, properties), ErrorKind::kCorrupt));
+  std::unique_ptr<::parquet::arrow::FileReader> reader;
+  SLUICE_TRY(parquet::CheckParquet(builder.Build(&reader), ErrorKind::kCorrupt));
+  const auto table = reader->ReadTable();
+  SLUICE_TRY(parquet::CheckParquet(table.status(), ErrorKind::kCorrupt));
+  return ToResult((*table)->CombineChunks());
 }
 
 Status CheckShape(const arrow::Table& table) {

@@ -122,19 +122,23 @@ void ColumnPages::Finish(::parquet::EncodedStatistics& statistics, int64_t nulls
   statistics.ApplyStatSizeLimits(kStatisticsBytesMax);
 }
 
-int64_t ColumnPages::WriteChunk(::parquet::PageWriter& pages,
+int64_t ColumnPages::WriteChunk(::parquet::PageWriter& pages, PageSummer& summer,
                                 ::parquet::ColumnChunkMetaDataBuilder& chunk) {
   int64_t bytes = 0;
   const auto dictionary = values_->dictionary();
   bool outgrown = false;
   if (dictionary.used) {
+    summer.Begin();
     bytes += pages.WriteDictionaryPage(
         ::parquet::DictionaryPage(std::make_shared<arrow::Buffer>(dictionary.page), dictionary.size,
                                   ::parquet::Encoding::PLAIN));
+    summer.End();
   }
   for (const ::parquet::DataPageV1& page : pages_) {
     outgrown |= dictionary.used && page.encoding() == ::parquet::Encoding::PLAIN;
+    summer.Begin();
     bytes += pages.WriteDataPage(page);
+    summer.End();
   }
   ::parquet::EncodedStatistics statistics;
   values_->EndChunk(statistics);

@@ -13,6 +13,7 @@
 
 #include "parquet/leaf_levels.h"
 #include "parquet/page_compressor.h"
+#include "parquet/page_sums.h"
 #include "parquet/value_encoder.h"
 
 namespace sluice::parquet {
@@ -37,9 +38,10 @@ class ColumnPages {
   // Whether compression makes it smaller: the first page decides for the file.
   bool compressed() const { return compressed_.value_or(true); }
 
-  // The pages of the row group, all ended, and the chunk's statistics. Returns its bytes before
-  // compression.
-  int64_t WriteChunk(::parquet::PageWriter& pages, ::parquet::ColumnChunkMetaDataBuilder& chunk);
+  // The pages of the row group, all ended, and the chunk's statistics. `pages` writes through
+  // `summer`. Returns the chunk's bytes before compression.
+  int64_t WriteChunk(::parquet::PageWriter& pages, PageSummer& summer,
+                     ::parquet::ColumnChunkMetaDataBuilder& chunk);
 
  private:
   int64_t OpenBytes() const { return levels_count_ == 0 ? 0 : values_->page_bytes(); }

@@ -79,8 +79,10 @@ class Reader final : public DataFileReader {
 Status Reader::Init() {
   ::parquet::ArrowReaderProperties properties(/*use_threads=*/false);
   properties.set_pre_buffer(false);
-  SLUICE_LET(file_, ToResult(::parquet::arrow::FileReader::Make(arrow::default_memory_pool(),
-                                                                pages_.MakeReader(), properties)));
+  auto made = ::parquet::arrow::FileReader::Make(arrow::default_memory_pool(), pages_.MakeReader(),
+                                                 properties);
+  SLUICE_TRY(CheckParquet(made.status(), ErrorKind::kCorrupt));
+  file_ = std::move(made).ValueUnsafe();
   const auto& footer = *pages_.footer();
   for (int group = 0; group < footer.num_row_groups(); ++group) {
     const int64_t rows = footer.RowGroup(group)->num_rows();

@@ -12,6 +12,7 @@
 
 #include "parquet/column_pages.h"
 #include "parquet/dictionary_choice.h"
+#include "parquet/file_tail.h"
 #include "parquet/footer_statistics.h"
 #include "parquet/leaf_levels.h"
 #include "parquet/nan_count.h"
@@ -38,6 +39,7 @@ class Writer final : public DataFileWriter {
         schema_(std::move(schema)),
         parquet_schema_(std::move(parquet_schema)),
         sink_(std::move(sink)),
+        summer_(std::make_shared<PageSummer>(sink_)),
         pool_(options.pool != nullptr ? options.pool : arrow::default_memory_pool()),
         options_(options),
         compressor_(options.zstd_level, pool_),
@@ -77,6 +79,7 @@ class Writer final : public DataFileWriter {
   ParquetSchema parquet_schema_;
   ::parquet::SchemaDescriptor descriptor_;
   std::shared_ptr<arrow::io::OutputStream> sink_;
+  std::shared_ptr<PageSummer> summer_;  // what pages are written through
   arrow::MemoryPool* pool_;
   WriterOptions options_;
   PageCompressor compressor_;
@@ -197,10 +200,10 @@ void Writer::WriteGroup() {
     const auto column = static_cast<int16_t>(i);
     ::parquet::ColumnChunkMetaDataBuilder* chunk = group->NextColumnChunk();
     const auto pages = ::parquet::PageWriter::Open(
-        sink_, properties_->compression(chunk->descr()->path()), chunk, groups_, column, pool_,
-        /*buffered_row_group=*/false, nullptr, nullptr, /*page_write_checksum_enabled=*/false,
+        summer_, properties_->compression(chunk->descr()->path()), chunk, groups_, column, pool_,
+        /*buffered_row_group=*/false, nullptr, nullptr, properties_->page_checksum_enabled(),
         index_->GetColumnIndexBuilder(column), index_->GetOffsetIndexBuilder(column));
-    bytes += columns_[i]->WriteChunk(*pages, *chunk);
+    bytes += columns_[i]->WriteChunk(*pages, *summer_, *chunk);
   }
   group->Finish(bytes, groups_++);
 }
@@ -236,12 +239,7 @@ Result<DataFile> Writer::Finish() {
 Result<DataFile> Writer::Close() {
   if (group_rows_ > 0) EndGroup();
   if (metadata_ == nullptr) OpenFile();
-  index_->Finish();
-  const auto places = index_->WriteTo(sink_.get());
-  metadata_->SetIndexLocations(::parquet::IndexKind::kColumnIndex, places.column_index_locations);
-  metadata_->SetIndexLocations(::parquet::IndexKind::kOffsetIndex, places.offset_index_locations);
-  const auto footer = metadata_->Finish();
-  ::parquet::WriteFileMetaData(*footer, sink_.get());
+  const auto footer = WriteTail(summer_->sums(), *index_, *metadata_, *sink_);
   DataFile file;
   file.location = at_;
   file.record_count = rows_;

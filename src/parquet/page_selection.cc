@@ -23,6 +23,18 @@ class NoPages final : public ::parquet::PageReader {
   void set_max_page_header_size(uint32_t) override {}
 };
 
+// Where the file has them.
+::parquet::ReaderProperties VerifyingChecksums() {
+  ::parquet::ReaderProperties out;
+  out.set_page_checksum_verification(true);
+  return out;
+}
+
+int64_t StartOf(const ::parquet::ColumnChunkMetaData& chunk) {
+  const int64_t data = chunk.data_page_offset();
+  return chunk.has_dictionary_page() ? std::min(data, chunk.dictionary_page_offset()) : data;
+}
+
 // Index of the page that holds `row`. Pages are checked: the first begins at row 0.
 size_t PageOf(const std::vector<PageLocation>& pages, int64_t row) {
   const auto after = std::upper_bound(
@@ -75,7 +87,9 @@ class PageSelection::FileView final : public ::parquet::ParquetFileReader::Conte
 
 PageSelection::PageSelection(std::shared_ptr<arrow::io::RandomAccessFile> input)
     : input_(std::move(input)),
-      file_(::parquet::ParquetFileReader::Contents::Open(input_, properties_)),
+      properties_(VerifyingChecksums()),
+      tail_(ReadTail(*input_)),
+      file_(::parquet::ParquetFileReader::Contents::Open(input_, properties_, tail_.footer)),
       footer_(file_->metadata()) {
   PARQUET_ASSIGN_OR_THROW(file_size_, input_->GetSize());
 }
@@ -138,36 +152,64 @@ void PageSelection::CheckPages(const std::vector<PageLocation>& pages, int64_t r
 }
 
 std::unique_ptr<::parquet::PageReader> PageSelection::OpenPages(int row_group, int leaf) {
-  if (shown_group_ < 0) return file_->GetRowGroup(row_group)->GetColumnPageReader(leaf);
-  if (row_group != shown_group_ || leaf != shown_leaf_) return std::make_unique<NoPages>();
-  if (whole_group_) return file_->GetRowGroup(row_group)->GetColumnPageReader(leaf);
+  const bool whole = shown_group_ < 0 || whole_group_;
+  if (shown_group_ >= 0 && (row_group != shown_group_ || leaf != shown_leaf_)) {
+    return std::make_unique<NoPages>();
+  }
+  if (whole && !tail_.pages) return file_->GetRowGroup(row_group)->GetColumnPageReader(leaf);
   const auto chunk = footer_->RowGroup(row_group)->ColumnChunk(leaf);
-  auto stream = std::make_shared<arrow::io::BufferReader>(ReadPages(*chunk));
+  auto bytes = ReadPages(whole ? AllPages(*chunk) : ShownPages(*chunk));
+  auto stream = std::make_shared<arrow::io::BufferReader>(std::move(bytes));
   return ::parquet::PageReader::Open(std::move(stream), chunk->num_values(), chunk->compression(),
                                      properties_, *footer_->schema()->Column(leaf));
 }
 
-// The dictionary, if any, and the shown pages, one after the other as they stand in the file.
-std::shared_ptr<arrow::Buffer> PageSelection::ReadPages(
+// Where the file has checksums of its pages: they say where each begins.
+std::vector<PageSelection::Extent> PageSelection::AllPages(
     const ::parquet::ColumnChunkMetaData& chunk) const {
-  std::vector<std::pair<int64_t, int64_t>> ranges;  // offset, end
-  int64_t start = chunk.data_page_offset();
-  if (chunk.has_dictionary_page()) start = std::min(start, chunk.dictionary_page_offset());
+  const int64_t begin = StartOf(chunk);
+  const int64_t end = begin + chunk.total_compressed_size();
+  std::vector<Extent> out;
+  for (const PageSum& page : tail_.pages->In(begin, end)) {
+    const auto offset = static_cast<int64_t>(page.offset);
+    if (!out.empty()) out.back().end = offset;
+    out.push_back({offset, end});
+  }
+  if (out.empty() || out.front().offset != begin) {
+    throw ParquetException("a column chunk has no checksums");
+  }
+  return out;
+}
+
+// The dictionary, if any, and the shown pages, in the file's order.
+std::vector<PageSelection::Extent> PageSelection::ShownPages(
+    const ::parquet::ColumnChunkMetaData& chunk) const {
+  const int64_t start = StartOf(chunk);
   if (start < 0 || start > first_page_offset_)
     throw ParquetException("a column chunk starts in its pages");
-  if (start < first_page_offset_) ranges.emplace_back(start, first_page_offset_);
+  std::vector<Extent> out;
+  if (start < first_page_offset_) out.push_back({start, first_page_offset_});
   for (const PageLocation& page : shown_pages_) {
-    const int64_t end = page.offset + page.compressed_page_size;
-    if (!ranges.empty() && ranges.back().second == page.offset) {
-      ranges.back().second = end;
-    } else {
-      ranges.emplace_back(page.offset, end);
-    }
+    out.push_back({page.offset, page.offset + page.compressed_page_size});
   }
+  return out;
+}
+
+// One after the other; what stands together in the file is read in one go.
+std::shared_ptr<arrow::Buffer> PageSelection::ReadPages(const std::vector<Extent>& pages) const {
   arrow::BufferVector pieces;
-  for (const auto& [from, end] : ranges) {
-    PARQUET_ASSIGN_OR_THROW(auto piece, input_->ReadAt(from, end - from));
-    if (piece->size() != end - from) throw ParquetException("the file ends within a page");
+  for (size_t first = 0, next = 0; first < pages.size(); first = next) {
+    for (next = first + 1; next < pages.size() && pages[next].offset == pages[next - 1].end;)
+      ++next;
+    const int64_t begin = pages[first].offset;
+    const int64_t size = pages[next - 1].end - begin;
+    PARQUET_ASSIGN_OR_THROW(auto piece, input_->ReadAt(begin, size));
+    if (piece->size() != size) throw ParquetException("the file ends within a page");
+    for (size_t i = first; i < next && tail_.pages; ++i) {
+      const auto at = static_cast<size_t>(pages[i].offset - begin);
+      const auto bytes = static_cast<size_t>(pages[i].end - pages[i].offset);
+      tail_.pages->Check(pages[i].offset, std::string_view(*piece).substr(at, bytes));
+    }
     pieces.push_back(std::move(piece));
   }
   if (pieces.size() == 1) return pieces.front();

@@ -12,6 +12,8 @@
 #include <span>
 #include <vector>
 
+#include "parquet/file_tail.h"
+
 namespace sluice::parquet {
 
 // Rows [first, first + count) of a row group.
@@ -39,14 +41,22 @@ class PageSelection {
  private:
   class FileView;
   class RowGroupView;
+  // Of a page in the file.
+  struct Extent {
+    int64_t offset = 0;
+    int64_t end = 0;
+  };
 
   std::unique_ptr<::parquet::PageReader> OpenPages(int row_group, int leaf);
-  std::shared_ptr<arrow::Buffer> ReadPages(const ::parquet::ColumnChunkMetaData& chunk) const;
+  std::vector<Extent> ShownPages(const ::parquet::ColumnChunkMetaData& chunk) const;
+  std::vector<Extent> AllPages(const ::parquet::ColumnChunkMetaData& chunk) const;
+  std::shared_ptr<arrow::Buffer> ReadPages(const std::vector<Extent>& pages) const;
   std::shared_ptr<::parquet::OffsetIndex> FindOffsetIndex(int row_group, int leaf);
   void CheckPages(const std::vector<::parquet::PageLocation>& pages, int64_t rows) const;
 
   std::shared_ptr<arrow::io::RandomAccessFile> input_;
   ::parquet::ReaderProperties properties_;
+  FileTail tail_;
   std::unique_ptr<::parquet::ParquetFileReader::Contents> file_;
   std::shared_ptr<::parquet::FileMetaData> footer_;
   int64_t file_size_ = 0;

@@ -17,6 +17,7 @@ std::unique_ptr<::parquet::WriterProperties::Builder> BaseWriterProperties(arrow
       ->data_pagesize(kPageBytes)
       ->enable_statistics()
       ->enable_write_page_index()
+      ->enable_page_checksum()
       ->memory_pool(pool != nullptr ? pool : arrow::default_memory_pool())
       ->created_by("sluice version " SLUICE_VERSION);
   return builder;

@@ -16,8 +16,8 @@ inline constexpr int64_t kPageBytes = 1 << 20;
 inline constexpr size_t kStatisticsBytesMax = 4096;
 
 // zstd, data pages V1 of at most 20,000 rows and about 1 MiB, PLAIN unless a dictionary is enabled
-// for a column afterwards, statistics and page index. Encodings stay with these two because
-// Iceberg's vectorized reader in Spark fails on others before 1.11 (apache/iceberg#7162).
+// for a column afterwards, statistics, page index and page checksums. Encodings stay with these two
+// because Iceberg's vectorized reader in Spark fails on others before 1.11 (apache/iceberg#7162).
 // `pool` null: Arrow's default.
 std::unique_ptr<::parquet::WriterProperties::Builder> BaseWriterProperties(arrow::MemoryPool* pool,
                                                                            int zstd_level);

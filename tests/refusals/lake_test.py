@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
@@ -192,6 +193,47 @@ def test_a_data_file_that_is_gone_stops_that_table_only(follower) -> None:
         path.unlink()
     follower.psql("UPDATE a SET v = 'its wide value is in a file that is gone' WHERE id = 3; INSERT INTO b VALUES (2)")
     follower.failed("public.a", "parquet", "resync")
+    follower.arrives("public.b")
+    follower.sluice.ok("tables", "resync", "public.a")
+    follower.goes_on(*BOTH)
+
+
+def verified(path: pathlib.Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def flip_last_bit_of(column: str, path: pathlib.Path) -> bool:
+    """Of the column's last page. False: the file has no such column."""
+    chunks = verified(path).metadata.row_group(0)
+    for i in range(chunks.num_columns):
+        chunk = chunks.column(i)
+        if chunk.path_in_schema != column:
+            continue
+        first = chunk.dictionary_page_offset or chunk.data_page_offset
+        content = bytearray(path.read_bytes())
+        content[first + chunk.total_compressed_size - 1] ^= 1
+        path.write_bytes(content)
+        return True
+    return False
+
+
+def test_a_bit_that_flipped_in_a_data_file_stops_that_table_only(follower) -> None:
+    follower.psql("ALTER TABLE a ADD COLUMN wide text; ALTER TABLE a ALTER wide SET STORAGE EXTERNAL; UPDATE a SET wide = repeat(v, 4000)")
+    follower.sluice.ok("tables", "resync", "public.a")
+    follower.goes_on(*BOTH)
+    follower.psql("UPDATE a SET v = 'its wide value is read from the lake' WHERE id = 3; DELETE FROM a WHERE id = 4")
+    follower.goes_on(*BOTH)
+    files = list((follower.sluice.folder / "lake").rglob("*.parquet"))
+    assert len(files) >= 5, "data, deletes and ledger"
+    for path in files:
+        verified(path).read()
+    damaged = [path for path in files if flip_last_bit_of("wide", path)]
+    assert damaged
+    for path in damaged:
+        with pytest.raises(OSError, match="CRC"):
+            verified(path).read()
+    follower.psql("UPDATE a SET v = 'and so are all of these' WHERE id > 100; INSERT INTO b VALUES (2)")
+    follower.failed("public.a", "|".join(path.name for path in damaged), "resync")
     follower.arrives("public.b")
     follower.sluice.ok("tables", "resync", "public.a")
     follower.goes_on(*BOTH)
