@@ -7,7 +7,6 @@
 
 #include "iceberg/mirror_commit.h"
 #include "parquet/data_file_reader.h"
-#include "parquet/position_delete_file.h"
 #include "simulate/rules.h"
 
 namespace sluice::simulate {
@@ -90,7 +89,17 @@ Status LakeChecker::CheckTable(size_t table, const iceberg::TableIdentifier& nam
     SLUICE_TRY(CheckThere(name.ToString(), snapshot, contents_.at(snapshot.id).files));
   }
   seen_[name] = loaded->metadata_location;
+  heads_.erase(name);
+  if (const auto* head = loaded->metadata.current_snapshot()) heads_[name] = head->id;
   return {};
+}
+
+std::vector<store::Location> LakeChecker::LiveFiles(const iceberg::TableIdentifier& name) const {
+  const auto head = heads_.find(name);
+  if (head == heads_.end()) return {};
+  std::vector<store::Location> out = contents_.at(head->second).files;
+  std::erase_if(out, [](const store::Location& file) { return !file.ends_with(".parquet"); });
+  return out;
 }
 
 Status LakeChecker::CheckContent(size_t table, const iceberg::Snapshot& snapshot,
@@ -140,6 +149,15 @@ Result<const std::vector<std::string>*> LakeChecker::ReadRows(
   return &(rows_[file] = std::move(rows));
 }
 
+Result<const LakeChecker::Deletes*> LakeChecker::ReadDeletes(const store::Location& file) {
+  const auto known = deletes_.find(file);
+  if (known != deletes_.end()) return &known->second;
+  Deletes positions;
+  const auto all = [](const store::Location&) { return true; };
+  SLUICE_TRY(parquet::ReadPositionDeletes(store_, file, all, positions));
+  return &(deletes_[file] = std::move(positions));
+}
+
 // Data files minus the positions that delete files of the same or a later commit name.
 Result<LakeChecker::Content> LakeChecker::Read(const iceberg::TableMetadata& metadata,
                                                const iceberg::Snapshot& snapshot) {
@@ -147,7 +165,7 @@ Result<LakeChecker::Content> LakeChecker::Read(const iceberg::TableMetadata& met
   out.files.push_back(snapshot.manifest_list);
   SLUICE_LET(const auto manifests, iceberg::ReadManifestList(store_, snapshot.manifest_list));
   std::vector<const iceberg::ManifestEntry*> data;
-  std::vector<std::pair<int64_t, parquet::PositionDeletes>> deletes;
+  std::vector<std::pair<int64_t, const Deletes*>> deletes;
   for (const iceberg::ManifestFile& manifest : manifests) {
     out.files.push_back(manifest.path);
     SLUICE_LET(const auto* entries, ReadManifest(manifest));
@@ -158,18 +176,16 @@ Result<LakeChecker::Content> LakeChecker::Read(const iceberg::TableMetadata& met
         data.push_back(&entry);
         continue;
       }
-      parquet::PositionDeletes positions;
-      SLUICE_TRY(parquet::ReadPositionDeletes(
-          store_, entry.file.location, [](const store::Location&) { return true; }, positions));
-      deletes.emplace_back(entry.sequence_number.value_or(0), std::move(positions));
+      SLUICE_LET(const Deletes* positions, ReadDeletes(entry.file.location));
+      deletes.emplace_back(entry.sequence_number.value_or(0), positions);
     }
   }
   for (const iceberg::ManifestEntry* entry : data) {
     SLUICE_LET(const std::vector<std::string>* rows, ReadRows(metadata, entry->file.location));
     for (size_t i = 0; i < rows->size(); ++i) {
       const bool dead = std::any_of(deletes.begin(), deletes.end(), [&](const auto& file) {
-        const auto named = file.second.find(entry->file.location);
-        return file.first >= entry->sequence_number.value_or(0) && named != file.second.end() &&
+        const auto named = file.second->find(entry->file.location);
+        return file.first >= entry->sequence_number.value_or(0) && named != file.second->end() &&
                named->second.contains(static_cast<uint64_t>(i));
       });
       if (!dead) out.lines.push_back((*rows)[i]);

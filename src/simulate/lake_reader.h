@@ -10,6 +10,7 @@
 
 #include "iceberg/ledger.h"
 #include "iceberg/manifest.h"
+#include "parquet/position_delete_file.h"
 #include "simulate/database.h"
 #include "simulate/sim_catalog.h"
 #include "store/object_store.h"
@@ -30,12 +31,16 @@ class LakeChecker {
   Status Check();
   // Every table's head equals the oracle's newest state.
   Status CheckNewest();
+  // Data and delete files of a table's newest checked snapshot. They have been read and are not
+  // read again: one that is damaged later still counts here as it was.
+  std::vector<store::Location> LiveFiles(const iceberg::TableIdentifier& name) const;
 
  private:
   struct Content {
     std::vector<std::string> lines;
     std::vector<store::Location> files;  // list, manifests, data, deletes
   };
+  using Deletes = parquet::PositionDeletes;
 
   Status CheckAll();
   Status CheckTable(size_t table, const iceberg::TableIdentifier& name);
@@ -47,15 +52,18 @@ class LakeChecker {
   Result<Content> Read(const iceberg::TableMetadata& metadata, const iceberg::Snapshot& snapshot);
   Result<const std::vector<std::string>*> ReadRows(const iceberg::TableMetadata& metadata,
                                                    const store::Location& file);
+  Result<const Deletes*> ReadDeletes(const store::Location& file);
   Result<const std::vector<iceberg::ManifestEntry>*> ReadManifest(
       const iceberg::ManifestFile& manifest);
 
   const Database& database_;
   SimCatalog& catalog_;
   store::ObjectStore& store_;
-  std::map<iceberg::TableIdentifier, std::string> seen_;      // metadata file last checked
-  std::map<iceberg::SnapshotId, Content> contents_;           // snapshots checked
-  std::map<store::Location, std::vector<std::string>> rows_;  // of data files, in file order
+  std::map<iceberg::TableIdentifier, std::string> seen_;           // metadata file last checked
+  std::map<iceberg::TableIdentifier, iceberg::SnapshotId> heads_;  // as of then
+  std::map<iceberg::SnapshotId, Content> contents_;                // snapshots checked
+  std::map<store::Location, std::vector<std::string>> rows_;       // of data files, in file order
+  std::map<store::Location, Deletes> deletes_;
   std::map<store::Location, std::vector<iceberg::ManifestEntry>> manifests_;
   std::set<std::pair<Lsn, std::map<std::string, iceberg::SnapshotId>>>
       cuts_;  // of the ledger, checked

@@ -71,6 +71,7 @@ class World {
   std::string StateIsLost();
   std::string BusIsLost();
   std::string BitFlips();
+  std::string LakeRots();
   std::string AnotherInstance();
   void LosePower();
   uint64_t Soon();

@@ -12,11 +12,11 @@ constexpr int kSoon = 150;  // operations of the disk
 
 std::string World::Trouble() {
   using Kind = std::string (World::*)();
-  static constexpr std::array<Kind, 15> kKinds = {
-      &World::PowerWillGo,  &World::PowerGoes,       &World::Kill,           &World::DiskWillFail,
-      &World::SyncWillFail, &World::DiskIsFull,      &World::LinesDrop,      &World::SourceRestarts,
-      &World::ClockJumps,   &World::CommitsWillFail, &World::StateIsLost,    &World::BusIsLost,
-      &World::BitFlips,     &World::Foreign,         &World::AnotherInstance};
+  static constexpr std::array<Kind, 16> kKinds = {
+      &World::PowerWillGo,  &World::PowerGoes,       &World::Kill,        &World::DiskWillFail,
+      &World::SyncWillFail, &World::DiskIsFull,      &World::LinesDrop,   &World::SourceRestarts,
+      &World::ClockJumps,   &World::CommitsWillFail, &World::StateIsLost, &World::BusIsLost,
+      &World::BitFlips,     &World::LakeRots,        &World::Foreign,     &World::AnotherInstance};
   const Kind kind = kKinds[random_.Next() % kKinds.size()];
   return (this->*kind)();
 }
@@ -107,8 +107,8 @@ std::string World::BusIsLost() {
   return "trouble: killed, bus and state folder are gone";
 }
 
-// A bit of a file at rest, but for those of the lake: caches are made again; a damaged bus is said
-// and then mended by the operator.
+// A bit of a file at rest, of those that are ours alone: caches are made again, what was spooled is
+// sent again; a damaged bus is said and then mended by the operator.
 std::string World::BitFlips() {
   const std::array<std::string, 3> folders = {pipeline_.state_folder + "/index",
                                               pipeline_.state_folder + "/spool",
@@ -119,8 +119,21 @@ std::string World::BitFlips() {
   if (paths.empty()) return "";
   const std::string path = paths[random_.Next() % paths.size()];
   files_.FlipBit(path, random_.Next() % (files_.Content(path).size() * 8));
-  excused_ = true;
+  excused_ = excused_ || place != 1;
   bus_damaged_ = bus_damaged_ || place == 2;
+  return "trouble: a bit flips in " + path;
+}
+
+// A bit of a file of a table. The table may fail, alone, and is then copied again; or it goes on,
+// and nothing of the damage may get into what it commits: the checker knows what the file held.
+std::string World::LakeRots() {
+  const auto& source = database_.tables()[random_.Next() % database_.tables().size()].source;
+  const auto files = checker_.LiveFiles({source.schema_name, source.name});
+  if (files.empty() || files_.powered_off()) return "";
+  const std::string path =
+      files[random_.Next() % files.size()].substr(std::string_view("file://").size());
+  files_.FlipBit(path, random_.Next() % (files_.Content(path).size() * 8));
+  paused_.insert(QuoteIdentifier(source.schema_name) + "." + QuoteIdentifier(source.name));
   return "trouble: a bit flips in " + path;
 }
 
