@@ -175,7 +175,8 @@ TEST_F(ManifestTest, AManifestHasOneHeaderThatReadersCheck) {
                                     {"partition-spec", "[]"},
                                     {"partition-spec-id", "0"},
                                     {"schema", SchemaToJson(schema_).dump()},
-                                    {"schema-id", "0"}}));
+                                    {"schema-id", "0"},
+                                    {"sluice.sync", "xxh3-128"}}));
 }
 
 TEST_F(ManifestTest, RefusesEntriesThatWouldMisleadReaders) {

@@ -31,8 +31,8 @@ class LakeChecker {
   Status Check();
   // Every table's head equals the oracle's newest state.
   Status CheckNewest();
-  // Data and delete files of a table's newest checked snapshot. They have been read and are not
-  // read again: one that is damaged later still counts here as it was.
+  // What a table's newest checked snapshot consists of, its manifests too. All of it has been read
+  // and is not read again: what is damaged later still counts here as it was.
   std::vector<store::Location> LiveFiles(const iceberg::TableIdentifier& name) const;
 
  private:

@@ -16,6 +16,17 @@ constexpr size_t kBlockBytes = 64 << 10;
 // Java and PyIceberg write blocks of a few entries; nobody's block is near this.
 constexpr size_t kInflatedBytesMax = 256 << 20;
 
+// Of the header: that the sync marker is this checksum of the file, in which the markers are zeros.
+constexpr std::string_view kSyncKey = "sluice.sync";
+constexpr std::string_view kSyncKind = "xxh3-128";
+
+std::string Checksum(std::string_view file) {
+  XXH128_canonical_t sync;
+  XXH128_canonicalFromHash(&sync, XXH3_128bits(file.data(), file.size()));
+  static_assert(sizeof(sync.digest) == kSyncBytes);
+  return {reinterpret_cast<const char*>(sync.digest), kSyncBytes};
+}
+
 Error NotAContainer(std::string_view why) {
   return MakeError(ErrorKind::kCorrupt, "Avro file: {}", why);
 }
@@ -25,7 +36,7 @@ Error NotAContainer(std::string_view why) {
 ContainerWriter::ContainerWriter(std::string_view schema_json, const Metadata& metadata) {
   file_ = kMagic;
   Encoder header(file_);
-  header.WriteArrayStart(metadata.size() + 2);
+  header.WriteArrayStart(metadata.size() + 3);
   const auto entry = [&](std::string_view key, std::string_view value) {
     header.WriteBytes(key);
     header.WriteBytes(value);
@@ -33,14 +44,16 @@ ContainerWriter::ContainerWriter(std::string_view schema_json, const Metadata& m
   entry("avro.schema", schema_json);
   entry("avro.codec", "deflate");
   for (const auto& [key, value] : metadata) entry(key, value);
+  entry(kSyncKey, kSyncKind);
   header.WriteArrayEnd();
-  // The specification says random. Taken from the header, it is as good against chance and keeps
-  // runs reproducible.
-  XXH128_canonical_t sync;
-  XXH128_canonicalFromHash(&sync, XXH3_128bits(file_.data(), file_.size()));
-  static_assert(sizeof(sync.digest) == kSyncBytes);
-  std::copy(std::begin(sync.digest), std::end(sync.digest), sync_.begin());
-  file_.append(sync_.data(), sync_.size());
+  LeaveRoomForSync();
+}
+
+// The specification says random. Taken from the bytes, it is as good against chance, keeps runs
+// reproducible and checks the file.
+void ContainerWriter::LeaveRoomForSync() {
+  sync_at_.push_back(file_.size());
+  file_.append(kSyncBytes, '\0');
 }
 
 Status ContainerWriter::EndRecord() {
@@ -55,7 +68,7 @@ Status ContainerWriter::FlushBlock() {
   Encoder out(file_);
   out.WriteLong(block_records_);
   out.WriteBytes(compressed);
-  file_.append(sync_.data(), sync_.size());
+  LeaveRoomForSync();
   block_.clear();
   block_records_ = 0;
   return {};
@@ -63,6 +76,8 @@ Status ContainerWriter::FlushBlock() {
 
 Result<std::string> ContainerWriter::Finish() {
   SLUICE_TRY(FlushBlock());
+  const std::string sync = Checksum(file_);
+  for (const size_t at : sync_at_) file_.replace(at, kSyncBytes, sync);
   return std::move(file_);
 }
 
@@ -89,6 +104,7 @@ Status ContainerReader::ReadHeader() {
   sync_ = in.RawBytes(kSyncBytes);
   SLUICE_TRY(in.status(), "reading the header of an Avro file");
   rest_.remove_prefix(in.position());
+  SLUICE_TRY(CheckSync());
 
   const auto codec = metadata_.find("avro.codec");
   if (codec != metadata_.end() && codec->second == "deflate") {
@@ -101,6 +117,25 @@ Status ContainerReader::ReadHeader() {
   if (schema == metadata_.end()) return NotAContainer("its header has no schema");
   SLUICE_LET(schema_, Schema::Parse(schema->second));
   return {};
+}
+
+Status ContainerReader::CheckSync() const {
+  const auto kind = metadata_.find(std::string(kSyncKey));
+  if (kind == metadata_.end() || kind->second != kSyncKind) return {};  // another program's
+  std::string zeroed(file_);
+  size_t at = file_.size() - rest_.size();
+  for (;;) {
+    zeroed.replace(at - kSyncBytes, kSyncBytes, kSyncBytes, '\0');
+    if (at == file_.size()) break;
+    Decoder in(file_.substr(at));
+    in.RawLong();
+    in.RawLengthAndBytes();
+    in.RawBytes(kSyncBytes);
+    SLUICE_TRY(in.status(), "reading a block of an Avro file");
+    at += in.position();
+  }
+  if (Checksum(zeroed) == sync_) return {};
+  return NotAContainer("its checksum is wrong");
 }
 
 Result<bool> ContainerReader::NextBlock() {

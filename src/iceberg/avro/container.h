@@ -1,14 +1,16 @@
 // Avro object container files (Avro 1.11 specification, "Object Container Files"): a header with
 // schema and key-value metadata, then blocks of records, compressed each by itself. Written with
-// codec `deflate`; `null` is read too. The schema's text goes into the header as it is given: the
-// Avro libraries at hand drop Iceberg's `field-id`, without which no reader takes a manifest.
+// codec `deflate`; `null` is read too. In a file of ours the sync marker is a checksum of all the
+// rest, and the header says so ("sluice.sync"): a flipped bit is noticed. The schema's text goes
+// into the header as it is given: the Avro libraries at hand drop Iceberg's `field-id`, without
+// which no reader takes a manifest.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "iceberg/avro/decoder.h"
@@ -35,12 +37,13 @@ class ContainerWriter {
 
  private:
   Status FlushBlock();
+  void LeaveRoomForSync();
 
   std::string file_;
   std::string block_;
   Encoder encoder_{block_};
   int64_t block_records_ = 0;
-  std::array<char, kSyncBytes> sync_{};
+  std::vector<size_t> sync_at_;
 };
 
 // Reads a file that is in memory, whoever wrote it. Any bytes end in records or in kCorrupt; an
@@ -61,11 +64,13 @@ class ContainerReader {
  private:
   enum class Codec : uint8_t { kNull, kDeflate };
 
-  explicit ContainerReader(std::string_view file) : rest_(file) {}
+  explicit ContainerReader(std::string_view file) : file_(file), rest_(file) {}
   Status ReadHeader();
+  Status CheckSync() const;
   // Positions on the next block; false at the end of the file.
   Result<bool> NextBlock();
 
+  std::string_view file_;
   std::string_view rest_;
   Metadata metadata_;
   Schema schema_;
