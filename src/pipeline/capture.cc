@@ -10,6 +10,8 @@ namespace sluice::pipeline {
 
 namespace {
 
+constexpr int64_t kPingPauseUs = 10'000;
+
 // Stage records of the decoder and of the bus differ by what only the bus has (cuts).
 bus::Record ToBusRecord(postgres::ChangeDecoder::Record record) {
   return std::visit([](auto&& value) -> bus::Record { return std::move(value); },
@@ -192,8 +194,11 @@ Status Capture::CloseCutIfDue() {
   } else if (IdleCutDue(idle_position_)) {
     return CloseCut({idle_position_, last_cut_.time_us});
   }
-  if (requested > last_cut_.lsn && !ping_sent_) {
+  // It answers at once, also while it is not that far (its WAL may wait to be flushed).
+  const int64_t now = clock_.SteadyMicros();
+  if (requested > last_cut_.lsn && !ping_sent_ && now >= ping_due_at_us_) {
     ping_sent_ = true;
+    ping_due_at_us_ = now + kPingPauseUs;
     return source_->SendStatus({Lsn{progress_.received_lsn}, confirmed_}, true);
   }
   return {};

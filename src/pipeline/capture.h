@@ -104,7 +104,8 @@ class Capture {
   bool stop_uncut_ = false;  // a table's stop waits for its cut
   std::atomic<uint64_t> requested_lsn_ = 0;
   std::atomic<bool> let_go_ = false;
-  bool ping_sent_ = false;
+  bool ping_sent_ = false;  // and not answered yet
+  int64_t ping_due_at_us_ = 0;
   int64_t heard_at_us_;                 // from the source; now, while nobody listens
   std::optional<int64_t> asked_at_us_;  // for a sign of life, since then
 };

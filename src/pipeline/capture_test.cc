@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,22 @@ TEST_F(CaptureTest, ARequestedCutClosesAsSoonAsTheSourceIsPastIt) {
   ASSERT_TRUE(capture_->Step());
   ASSERT_EQ(bus_.cuts.size(), 1U);
   EXPECT_EQ(bus_.cuts[0].lsn, Lsn{500});
+}
+
+TEST_F(CaptureTest, ASourceThatIsNotThatFarIsAskedNowAndThenOnly) {
+  capture_->RequestCut(Lsn{400});
+  for (int i = 0; i < 1000; ++i) {
+    clock_.Advance(100);
+    messages_.push_back(Keepalive(300, false));
+    ASSERT_TRUE(capture_->Step());
+  }
+  const auto asked =
+      std::count_if(sent_.begin(), sent_.end(), [](const Sent& s) { return s.want_reply; });
+  EXPECT_GE(asked, 5);
+  EXPECT_LE(asked, 11);
+  messages_.push_back(Keepalive(400, false));
+  ASSERT_TRUE(capture_->Step());
+  EXPECT_EQ(bus_.cuts.back().lsn, Lsn{400});
 }
 
 TEST_F(CaptureTest, ASilentSourceIsAskedAndThenGivenUp) {
