@@ -20,11 +20,11 @@ test-long: build
 simulate: build
 	@build/release/bin/simulate $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),200))
 
-# KILLS=n random kills of the real program, full equality after each. SEED=x: these choices again.
 # Does the simulator bite? One safety line broken at a time. ONLY="name name": these mutants only.
 mutants: setup
 	@tools/mutants/run.py $(ONLY)
 
+# KILLS=n random kills of the real program, full equality after each. SEED=x: these choices again.
 chaos: build
 	@PYTHONPATH=tests SLUICE_BIN=$(CURDIR)/build/release/bin/sluice $$(tools/env.sh python) -m chaos.kills \
 		--kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
