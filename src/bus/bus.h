@@ -34,7 +34,8 @@ class BusWriter {
   // Not durable yet. kExhausted: no room (disk, max_bytes); the record was not taken and the bus is
   // as before, the same call may be made again later.
   virtual Status Append(PartitionId partition, const Record& record) = 0;
-  // Writes the cut to every partition and starts the sync.
+  // Writes the cut to every partition and starts the sync. The last one once more: only what its
+  // readers still need to see it.
   virtual Status AppendCut(Cut cut) = 0;
   // The newest cut that is durable: what the source may forget.
   virtual Result<Cut> DurableCut() = 0;

@@ -113,6 +113,9 @@ Result<std::unique_ptr<Capture>> Mirror::Connect() {
   SLUICE_LET(const SnapshotVisibility now, source_.CurrentSnapshot());
   decoding.reference_xid = now.xmax;
   const Cut durable = info.last_cut.lsn > info.first_lsn ? info.last_cut : Cut{info.first_lsn, 0};
+  // Readers see it once that is proved, which a full or failing disk may have put off.
+  const Status shown = bus_->AppendCut(durable);
+  if (!shown && shown.error().kind() != ErrorKind::kExhausted) return shown.error();
   SLUICE_LET(auto reader, bus::OpenEmbeddedReader(files_, options_.bus));
   SLUICE_LET(auto resent, ResentHistory::Open(std::move(reader), confirmed, durable.lsn));
   decoding.skipped = [history = resent.get()](Lsn end, uint64_t xid) {

@@ -33,7 +33,10 @@ Status ResentHistory::Load(Lsn lsn) {
   while (loaded_ < lsn) {
     SLUICE_LET(const auto records, reader_->Poll(0, kPollBytes),
                "reading what the source sends again");
-    if (records.empty()) break;
+    if (records.empty()) {
+      return MakeError(ErrorKind::kUnavailable, "the bus does not show {} yet, which it holds",
+                       ToString(through_));
+    }
     for (const bus::Record& record : records) {
       if (const auto* cut = std::get_if<Cut>(&record)) loaded_ = std::max(loaded_, cut->lsn);
       const auto* batch = std::get_if<ChangeBatch>(&record);

@@ -35,6 +35,17 @@ std::unique_ptr<ResentHistory> From(uint64_t confirmed) {
   return ResentHistory::Open(std::make_unique<FakeReader>(), Lsn{confirmed}, Lsn{140}).value();
 }
 
+// A cut that is durable and not yet shown.
+TEST(ResentHistory, WhatTheBusDoesNotShowYetIsNoOtherHistory) {
+  const auto history =
+      ResentHistory::Open(std::make_unique<FakeReader>(), Lsn{95}, Lsn{160}).value();
+  for (const auto& [end, xid] : {std::pair{100, 1}, {110, 2}, {120, 3}, {130, 4}}) {
+    ASSERT_TRUE(history->Sent(Lsn{static_cast<uint64_t>(end)}, static_cast<uint64_t>(xid)));
+  }
+  EXPECT_EQ(history->Sent(Lsn{150}, 5).error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(history->Passed().error().kind(), ErrorKind::kUnavailable);
+}
+
 TEST(ResentHistory, TakesTheSameTransactions) {
   const auto history = From(95);
   for (const auto& [end, xid] : {std::pair{100, 1}, {110, 2}, {120, 3}, {130, 4}}) {
