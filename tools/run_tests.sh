@@ -11,7 +11,7 @@ count_cases() {
        END {print n + 0}' "$build/Testing/Temporary/LastTest.log"
 }
 
-at_a_time=$(($(nproc) * 3))  # most of them wait more than they compute
+at_a_time=$(($(nproc) * 2))  # many of them wait for something
 echo "==> ctest $* ($(ctest --test-dir "$build" -N "$@" | sed -n 's/^Total Tests: //p') programs, $at_a_time at a time)"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$at_a_time" "$@"
 code=$?
