@@ -3,7 +3,7 @@
 import shutil
 
 from harness.sluice import Sluice
-from measure import Running, Usage, folder_bytes, median
+from measure import Usage, folder_bytes, median, run_once
 from results import Results
 from source import BENCH, PROGRAM_CORE, Source, compare
 
@@ -21,10 +21,14 @@ class CopyBench:
         self.source, self.results, self.pairs, self.url = source, results, pairs, source.url
         self.rows = int(self.full_rows * scale)
 
+    @classmethod
+    def row_text(cls) -> str:
+        return f"concat_ws('|', {', '.join(cls.columns)})"
+
     def run(self) -> None:
         print(f"{self.name}: copy of {self.table}, {self.rows:,} rows{' over ' + self.kind if self.kind else ''}", flush=True)
         self._fill()
-        row_text = f"concat_ws('|', {', '.join(self.columns)})"
+        row_text = self.row_text()
         self.expected = {self.table: (row_text, self.source.sums(self.table, row_text))}
         for pinned in self.pinnings:
             self.source.pin(pinned)
@@ -70,9 +74,7 @@ class CopyBench:
         shutil.rmtree(folder, ignore_errors=True)
         sluice = Sluice(folder)
         sluice.write_config(self.url, pipeline="bench", copy={"workers": workers})
-        core = PROGRAM_CORE if pinned else None
-        running = Running([sluice.binary, "run", "-c", sluice.config_file, "--once"], sluice.log_file, core)
-        usage = running.finish()
+        usage = run_once(sluice, PROGRAM_CORE if pinned else None)
         compare(self.source, sluice.catalog_db, self.expected)
         size = folder_bytes(folder / "lake")
         sluice.ok("drop", "--yes")

@@ -5,7 +5,7 @@ import time
 
 import tpcb
 from copy_bench import Trips
-from freshness import CatalogWatch, ages, percentile
+from freshness import CatalogWatch, ages, note_commits, percentile
 from harness.sluice import Sluice
 from live_drain import carried
 from results import Results
@@ -20,21 +20,19 @@ class CopyUnderLoad:
     """everything copied under load, then a table of 3 M rows once more while the others are followed"""
 
     name = "C7"
-    BRANCHES = 20
     ROWS = 3_000_000
     CALIBRATION_SECONDS = 10
 
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
         self.source, self.results = source, results
-        self.branches = max(2, 2 * round(self.BRANCHES * scale / 2))
+        self.branches = tpcb.branches_at(scale)
         self.rows = int(self.ROWS * scale)
         self.sluice = Sluice(source.scratch / "under-load")
-        self.tables = {**tpcb.TABLES, Trips.table: f"concat_ws('|', {', '.join(Trips.columns)})"}
+        self.tables = {**tpcb.TABLES, Trips.table: Trips.row_text()}
 
     def run(self) -> None:
         print(f"{self.name}: {self.__doc__}", flush=True)
-        self.source.pg.settings["track_commit_timestamp"] = "on"
-        self.source.pg.restart()
+        note_commits(self.source)
         tpcb.fill(self.source, self.branches)
         self.source.sql((BENCH / "trips.sql").read_text().replace(":rows", str(self.rows)))
         self.source.sql(f"CREATE PUBLICATION calibration FOR TABLE {', '.join(tpcb.TABLES)}")

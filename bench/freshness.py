@@ -29,6 +29,12 @@ class Age:
     seconds: float  # until it was visible
 
 
+def note_commits(source: Source) -> None:
+    """Restarts the server, so that it does from now on."""
+    source.pg.settings["track_commit_timestamp"] = "on"
+    source.pg.restart()
+
+
 class CatalogWatch:
     """Notes when the pointer of a table moves, until stop()."""
 

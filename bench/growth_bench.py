@@ -10,7 +10,7 @@ from typing import Callable
 
 from harness.sluice import Sluice
 from lake_metadata import current_summary, read_metadata
-from measure import Running, Usage, median
+from measure import Usage, median, run_once
 from results import Results
 from source import BENCH, Source
 
@@ -50,7 +50,7 @@ class Mirrored:
         return self.start()
 
     def start(self) -> Usage:
-        return Running([self.sluice.binary, "run", "-c", self.sluice.config_file, "--once"], self.sluice.log_file).finish()
+        return run_once(self.sluice)
 
     def compare(self) -> None:
         self.source.compare(self.sluice.catalog_db, {table: ROW_TEXT for table in self.tables})

@@ -3,7 +3,6 @@ its sequence number and the keys in the data files that its manifests add. A com
 
 import json
 import sys
-import urllib.parse
 
 import pyarrow.parquet as pq
 from pyiceberg.manifest import ManifestContent
@@ -11,6 +10,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from harness.readers import load_table
+from lake_metadata import local_path
 
 
 def added_keys(table: Table, snapshot: Snapshot, key: str) -> list[int]:
@@ -24,8 +24,7 @@ def added_keys(table: Table, snapshot: Snapshot, key: str) -> list[int]:
 
 
 def keys_of(location: str, key: str) -> list[int]:
-    path = urllib.parse.unquote(urllib.parse.urlparse(location).path)
-    return pq.ParquetFile(path).read(columns=[key]).column(key).to_pylist()
+    return pq.ParquetFile(local_path(location)).read(columns=[key]).column(key).to_pylist()
 
 
 def main(catalog_db: str, name: str, key: str) -> None:

@@ -21,8 +21,12 @@ def location(catalog: sqlite3.Connection, table: str) -> str:
     return found[0]
 
 
+def local_path(file_location: str) -> pathlib.Path:
+    return pathlib.Path(urllib.parse.unquote(urllib.parse.urlparse(file_location).path))
+
+
 def load(metadata_location: str) -> dict:
-    return json.loads(pathlib.Path(urllib.parse.unquote(urllib.parse.urlparse(metadata_location).path)).read_text())
+    return json.loads(local_path(metadata_location).read_text())
 
 
 def current_summary(catalog_db: pathlib.Path, table: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 import shutil
 
 from harness.sluice import Sluice
-from measure import Running, Usage, median
+from measure import Usage, median, run_once
 from results import Results
 from source import PROGRAM_CORE, Source, compare
 
@@ -87,9 +87,7 @@ class ManyTables:
         sluice = Sluice(folder)
         sluice.write_config(self.source.url, pipeline="bench", copy={"workers": WORKERS})
         at = len(self.source.pg.log())
-        running = Running([sluice.binary, "run", "-c", sluice.config_file, "--once"], sluice.log_file,
-                          PROGRAM_CORE if pinned else None)
-        usage = running.finish()
+        usage = run_once(sluice, PROGRAM_CORE if pinned else None)
         reads = _reads(self.source.pg.log()[at:])
         copies = sum(map(len, reads.values()))
         assert copies >= len(self.tables), f"{copies} COPYs in the server's log of {len(self.tables)} tables"

@@ -9,6 +9,8 @@ import subprocess
 import time
 from typing import Iterable
 
+from harness.sluice import Sluice
+
 
 @dataclasses.dataclass
 class Usage:
@@ -56,6 +58,11 @@ class Running:
         if self.process.returncode != 0:
             raise RuntimeError(f"{' '.join(self.command)} -> {self.process.returncode}\n{self.output.read_text()[-4000:]}")
         return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, written)
+
+
+def run_once(sluice: Sluice, core: int | None = None, environment: dict[str, str] | None = None) -> Usage:
+    command = [sluice.binary, "run", "-c", sluice.config_file, "--once"]
+    return Running(command, sluice.log_file, core, environment).finish()
 
 
 def _written(pid: int) -> int:

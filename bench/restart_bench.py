@@ -4,7 +4,7 @@ import pathlib
 import shutil
 
 from harness.sluice import Sluice
-from measure import Running, Usage, median
+from measure import Usage, median, run_once
 from results import Results
 from source import Source
 
@@ -66,7 +66,7 @@ class Restart:
                         f"% {self.rows} FROM generate_series(1, {CHANGES}) i)")
 
     def _start(self) -> Usage:
-        return Running([self.sluice.binary, "run", "-c", self.sluice.config_file, "--once"], self.sluice.log_file).finish()
+        return run_once(self.sluice)
 
     def _index_files(self) -> dict[tuple[pathlib.Path, int], int]:
         """(name, inode) -> bytes"""

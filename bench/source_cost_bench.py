@@ -14,12 +14,11 @@ class SourceCost:
     """pgbench's transactions a second; server and clients on one core, the reader on the other"""
 
     name = "C6"
-    BRANCHES = 20
     SECONDS = 10
 
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
         self.source, self.results, self.pairs = source, results, pairs
-        self.branches = max(2, 2 * round(self.BRANCHES * scale / 2))
+        self.branches = tpcb.branches_at(scale)
         self.seconds = max(3, self.SECONDS * scale)
         self.sluice = Sluice(source.scratch / "cost")
 

@@ -4,7 +4,7 @@ import shutil
 
 import tpcb
 from chaos.trend import trend
-from freshness import Age, CatalogWatch, ages, percentile
+from freshness import Age, CatalogWatch, ages, note_commits, percentile
 from harness.sluice import Sluice
 from harness.wait import wait_for
 from live_drain import carried
@@ -21,20 +21,18 @@ class Steady:
     """steady TPC-B at 25, 50 and 80 % of what a discarding reader keeps up with"""
 
     name = "C1"
-    BRANCHES = 20
     SECONDS = 60
     CALIBRATIONS = 3
 
     def __init__(self, source: Source, results: Results, pairs: int, scale: float):
         self.source, self.results = source, results
-        self.branches = max(2, 2 * round(self.BRANCHES * scale / 2))
+        self.branches = tpcb.branches_at(scale)
         self.seconds = max(6, self.SECONDS * scale)
         self.sluice = Sluice(source.scratch / "steady")
 
     def run(self) -> None:
         print(f"{self.name}: {self.__doc__}, {self.seconds:.0f} s each", flush=True)
-        self.source.pg.settings["track_commit_timestamp"] = "on"
-        self.source.pg.restart()
+        note_commits(self.source)
         tpcb.fill(self.source, self.branches)
         self.sluice.write_config(self.source.url, pipeline="bench", defaults={"freshness": FRESHNESS})
         self.sluice.ok("run", "--once", seconds=600)

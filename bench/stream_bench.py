@@ -10,7 +10,7 @@ import shutil
 import tpcb
 from copy_bench import Trips
 from harness.sluice import Sluice
-from measure import Running, Usage, folder_bytes, median
+from measure import Usage, folder_bytes, median, run_once
 from results import Results
 from source import BENCH, PROGRAM_CORE, Source, compare
 
@@ -105,9 +105,7 @@ class StreamBench(abc.ABC):
 
     def _follow(self, pinned: bool) -> tuple[Usage, float]:
         self._restore()
-        command = [self.sluice.binary, "run", "-c", self.sluice.config_file, "--once"]
-        usage = Running(command, self.sluice.log_file, PROGRAM_CORE if pinned else None,
-                        self.environment).finish()
+        usage = run_once(self.sluice, PROGRAM_CORE if pinned else None, self.environment)
         compare(self.source, self.sluice.catalog_db, self.expected)
         rows = sum(int(sums.split("|")[0]) for _, sums in self.expected.values())
         return usage, folder_bytes(self.sluice.folder / "state" / "index") / rows
@@ -160,7 +158,7 @@ class WideInserts(StreamBench):
             DROP TABLE staged; DROP FUNCTION draw""")
 
     def tables(self) -> dict[str, str]:
-        return {Trips.table: f"concat_ws('|', {', '.join(Trips.columns)})"}
+        return {Trips.table: Trips.row_text()}
 
 
 class Updates(StreamBench, abc.ABC):

@@ -34,6 +34,11 @@ BEGIN
 END $$"""
 
 
+def branches_at(scale: float) -> int:
+    """As fill() wants them, 20 at full size."""
+    return max(2, 2 * round(20 * scale / 2))
+
+
 def fill(source: Source, branches: int) -> None:
     """Branches are a multiple of the clients; each client has its own, so that they do not wait for one another's locks."""
     source.pgbench("-i", "-q", "-s", branches)

@@ -14,6 +14,7 @@
 
 #include "change/arrow_status.h"
 #include "parquet/parquet_errors.h"
+#include "parquet/reader_settings.h"
 
 namespace sluice::iceberg {
 
@@ -88,10 +89,9 @@ Status WriteTable(store::ObjectStore& store, const store::Location& at,
 Result<std::shared_ptr<arrow::Table>> ReadTable(store::ObjectStore& store,
                                                 const store::Location& at) {
   SLUICE_LET(const auto input, store::OpenInput(store, at));
-  ::parquet::ReaderProperties properties;
-  properties.set_page_checksum_verification(true);
   ::parquet::arrow::FileReaderBuilder builder;
-  SLUICE_TRY(parquet::CheckParquet(builder.Open(input, properties), ErrorKind::kCorrupt));
+  SLUICE_TRY(parquet::CheckParquet(builder.Open(input, parquet::VerifyingReaderProperties()),
+                                   ErrorKind::kCorrupt));
   std::unique_ptr<::parquet::arrow::FileReader> reader;
   SLUICE_TRY(parquet::CheckParquet(builder.Build(&reader), ErrorKind::kCorrupt));
   const auto table = reader->ReadTable();

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "parquet/reader_settings.h"
+
 namespace sluice::parquet {
 
 namespace {
@@ -22,13 +24,6 @@ class NoPages final : public ::parquet::PageReader {
   std::shared_ptr<::parquet::Page> NextPage() override { return nullptr; }
   void set_max_page_header_size(uint32_t) override {}
 };
-
-// Where the file has them.
-::parquet::ReaderProperties VerifyingChecksums() {
-  ::parquet::ReaderProperties out;
-  out.set_page_checksum_verification(true);
-  return out;
-}
 
 int64_t StartOf(const ::parquet::ColumnChunkMetaData& chunk) {
   const int64_t data = chunk.data_page_offset();
@@ -87,7 +82,7 @@ class PageSelection::FileView final : public ::parquet::ParquetFileReader::Conte
 
 PageSelection::PageSelection(std::shared_ptr<arrow::io::RandomAccessFile> input)
     : input_(std::move(input)),
-      properties_(VerifyingChecksums()),
+      properties_(VerifyingReaderProperties()),
       tail_(ReadTail(*input_)),
       file_(::parquet::ParquetFileReader::Contents::Open(input_, properties_, tail_.footer)),
       footer_(file_->metadata()) {

@@ -1,6 +1,7 @@
 #include "pipeline/postgres_source.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -20,14 +21,24 @@ Result<SnapshotVisibility> AskSnapshot(postgres::Connection& connection) {
   return ParseSnapshot(rows.at(0).at(0).value_or(""));
 }
 
+// Asks until everybody's snapshot is as `wanted`. False: it does not come to that.
+Result<bool> WaitForSnapshot(postgres::Connection& session,
+                             const std::function<bool(const SnapshotVisibility&)>& wanted) {
+  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += kVisibilityPauseUs) {
+    SLUICE_LET(const SnapshotVisibility now, AskSnapshot(session));
+    if (wanted(now)) return true;
+    std::this_thread::sleep_for(std::chrono::microseconds(kVisibilityPauseUs));
+  }
+  return false;
+}
+
 // A commit may be decoded before the server's own commit log says so: then the exported snapshot
 // sees it, and a scan does not.
 Status WaitUntilVisible(postgres::Connection& other, const SnapshotVisibility& imported) {
-  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += kVisibilityPauseUs) {
-    SLUICE_LET(const SnapshotVisibility now, AskSnapshot(other));
-    if (now.SeesAllOf(imported)) return {};
-    std::this_thread::sleep_for(std::chrono::microseconds(kVisibilityPauseUs));
-  }
+  SLUICE_LET(const bool visible, WaitForSnapshot(other, [&](const SnapshotVisibility& now) {
+               return now.SeesAllOf(imported);
+             }));
+  if (visible) return {};
   return MakeError(ErrorKind::kUnavailable,
                    "a transaction that the slot's snapshot sees does not become visible")
       .WithHint("look for commits that wait for a synchronous standby");
@@ -40,19 +51,15 @@ Status WaitForStandbys(postgres::Connection& session) {
              session.Query("SELECT current_setting('synchronous_standby_names')"));
   if (setting.at(0).at(0).value_or("").empty()) return {};
   SLUICE_LET(const SnapshotVisibility first, AskSnapshot(session));
-  for (int64_t waited = 0; waited < kVisibilityWaitUs; waited += kVisibilityPauseUs) {
-    SLUICE_LET(const SnapshotVisibility now, AskSnapshot(session));
-    const bool ended = std::all_of(first.in_progress.begin(), first.in_progress.end(),
-                                   [&](uint64_t xid) { return now.Sees(xid); });
-    if (ended) return {};
-    if (waited == 0) {
-      log::Get("pipeline")
-          ->info(
-              "waiting for {} transactions: one of them may be a commit that waits for a standby",
-              first.in_progress.size());
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(kVisibilityPauseUs));
-  }
+  if (first.in_progress.empty()) return {};
+  log::Get("pipeline")
+      ->info("waiting for {} transactions: one of them may be a commit that waits for a standby",
+             first.in_progress.size());
+  SLUICE_LET(const bool ended, WaitForSnapshot(session, [&](const SnapshotVisibility& now) {
+               return std::all_of(first.in_progress.begin(), first.in_progress.end(),
+                                  [&](uint64_t xid) { return now.Sees(xid); });
+             }));
+  if (ended) return {};
   return MakeError(ErrorKind::kUnavailable,
                    "a transaction does not end, which may be a commit that waits for a standby")
       .WithHint(

@@ -47,6 +47,20 @@ class ReplacedFiles : public ::testing::Test {
     return RemoveReplaced(lake, table_.name);
   }
 
+  // All of them but the metadata file, while another table of the catalog consists of `theirs`.
+  void StayFor(iceberg::TableMetadata theirs) {
+    auto left = table_.Objects();
+    theirs.table_uuid = "5ce6b6ab-4a01-4b6f-a1f5-c6a2a3b0f003";
+    Commit({{"shop", "theirs"},
+            "theirs",
+            {iceberg::AssertCreate{}},
+            {iceberg::CreateTable{std::move(theirs)}}});
+    table_.clock.Advance(2 * kHourUs);
+    ASSERT_TRUE(Remove());
+    left.erase(before_.metadata_location);
+    EXPECT_EQ(table_.Objects(), left);
+  }
+
   iceberg::testing::TestTable table_;
   PipelineOptions options_;
   iceberg::LoadedTable before_;
@@ -67,32 +81,15 @@ TEST_F(ReplacedFiles, GoWhenTheHourIsOver) {
 }
 
 // As Spark's `snapshot` and `register_table` do.
-TEST_F(ReplacedFiles, StayWhereAnotherTableHasThem) {
-  const auto all = table_.Objects();
-  auto theirs = before_.metadata;
-  theirs.table_uuid = "5ce6b6ab-4a01-4b6f-a1f5-c6a2a3b0f003";
-  Commit({{"shop", "theirs"}, "theirs", {iceberg::AssertCreate{}}, {iceberg::CreateTable{theirs}}});
-  table_.clock.Advance(2 * kHourUs);
-  ASSERT_TRUE(Remove());
-  auto left = all;
-  left.erase(before_.metadata_location);
-  EXPECT_EQ(table_.Objects(), left);
-}
+TEST_F(ReplacedFiles, StayWhereAnotherTableHasThem) { StayFor(before_.metadata); }
 
 // Spark's add_files names what it finds without an authority.
 TEST_F(ReplacedFiles, StayWhereAnotherTableSpellsThemInAnotherWay) {
-  const auto all = table_.Objects();
   auto theirs = before_.metadata;
-  theirs.table_uuid = "5ce6b6ab-4a01-4b6f-a1f5-c6a2a3b0f003";
   for (iceberg::Snapshot& snapshot : theirs.snapshots) {
     snapshot.manifest_list.replace(0, std::string("file://").size(), "file:");
   }
-  Commit({{"shop", "theirs"}, "theirs", {iceberg::AssertCreate{}}, {iceberg::CreateTable{theirs}}});
-  table_.clock.Advance(2 * kHourUs);
-  ASSERT_TRUE(Remove());
-  auto left = all;
-  left.erase(before_.metadata_location);
-  EXPECT_EQ(table_.Objects(), left);
+  StayFor(theirs);
 }
 
 TEST_F(ReplacedFiles, StayWhenSomethingCannotBeRead) {

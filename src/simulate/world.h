@@ -85,6 +85,7 @@ class World {
   void MoveBusAway();
   // A reason to give tables up that is nobody's fault but the world's.
   void ExcuseTables();
+  void ExcuseTable(const postgres::SourceTable& source);
 
   // world_checks.cc: the rules.
   // Whatever the step was: no power means a crash; what it committed must be true.

@@ -22,7 +22,7 @@ std::string World::Foreign() {
   if (!done || !*done) return "";
   if (!deed.harmless) {
     lake_touched_ = true;
-    paused_.insert(QuoteIdentifier(source.schema_name) + "." + QuoteIdentifier(source.name));
+    ExcuseTable(source);
   }
   return fmt::format("foreign: another program {} {}", deed.name, source.name);
 }

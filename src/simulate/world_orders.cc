@@ -42,10 +42,11 @@ void World::MoveBusAway() {
 }
 
 void World::ExcuseTables() {
-  for (const Table& table : database_.tables()) {
-    paused_.insert(QuoteIdentifier(table.source.schema_name) + "." +
-                   QuoteIdentifier(table.source.name));
-  }
+  for (const Table& table : database_.tables()) ExcuseTable(table.source);
+}
+
+void World::ExcuseTable(const postgres::SourceTable& source) {
+  paused_.insert(QuoteIdentifier(source.schema_name) + "." + QuoteIdentifier(source.name));
 }
 
 }  // namespace sluice::simulate

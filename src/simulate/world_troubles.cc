@@ -130,10 +130,9 @@ std::string World::LakeRots() {
   const auto& source = database_.tables()[random_.Next() % database_.tables().size()].source;
   const auto files = checker_.LiveFiles({source.schema_name, source.name});
   if (files.empty() || files_.powered_off()) return "";
-  const std::string path =
-      files[random_.Next() % files.size()].substr(std::string_view("file://").size());
+  const std::string path = store::LocalPath(files[random_.Next() % files.size()]).value();
   files_.FlipBit(path, random_.Next() % (files_.Content(path).size() * 8));
-  paused_.insert(QuoteIdentifier(source.schema_name) + "." + QuoteIdentifier(source.name));
+  ExcuseTable(source);
   return "trouble: a bit flips in " + path;
 }
 
