@@ -40,12 +40,11 @@ std::string FormatCount(int64_t count);
 std::string FormatSeconds(double seconds);
 
 // Reads a value out of one command's result, or ends the command.
-#define SLUICE_CLI_LET(lhs, expr)                                       \
-  auto SLUICE_CONCAT(cli_result_, __LINE__) = (expr);                   \
-  if (!SLUICE_CONCAT(cli_result_, __LINE__)) {                          \
-    return Fail(context, SLUICE_CONCAT(cli_result_, __LINE__).error()); \
-  }                                                                     \
-  lhs = std::move(*SLUICE_CONCAT(cli_result_,                           \
-                                 __LINE__))  // NOLINT(bugprone-macro-parentheses): it may declare
+#define SLUICE_CLI_LET(lhs, ...) \
+  SLUICE_CLI_LET_INNER(SLUICE_CONCAT(cli_result_, __LINE__), lhs, __VA_ARGS__)
+#define SLUICE_CLI_LET_INNER(result, lhs, ...)         \
+  auto result = (__VA_ARGS__);                         \
+  if (!result) return Fail(context, (result).error()); \
+  lhs = std::move(*result)
 
 }  // namespace sluice::cli
