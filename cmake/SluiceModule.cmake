@@ -27,3 +27,13 @@ function(sluice_fuzz_target name)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   endif()
 endfunction()
+
+# sluice_micro_bench(NAME SOURCES b.cc DEPS x): one stage alone, for whoever changes it; built with
+# everything else, so that it stays true, and run by hand: build/release/bin/NAME.
+function(sluice_micro_bench name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  if(NOT SLUICE_SANITIZE)
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE ${arg_DEPS} benchmark::benchmark_main)
+  endif()
+endfunction()

@@ -25,12 +25,17 @@ Status ReadFileKeys(const KeyEncoder& encoder, const arrow::Schema& key_fields,
                      reader->row_count(), live.record_count);
   }
   std::vector<IndexEntry> entries;
+  auto dead = live.deleted.begin();
   return reader->Scan(key_fields, kBatchRows, [&](int64_t first, const arrow::RecordBatch& rows) {
     const EncodedKeys keys = encoder.EncodeKeys(rows);
     entries.clear();
     for (size_t i = 0; i < keys.size(); ++i) {
-      const RowLocation at{file, static_cast<uint32_t>(first + static_cast<int64_t>(i))};
-      if (files.IsLive(at)) entries.push_back({keys.fingerprints[i], at});
+      const auto row = static_cast<uint32_t>(first + static_cast<int64_t>(i));
+      if (dead != live.deleted.end() && *dead == row) {
+        ++dead;
+      } else {
+        entries.push_back({keys.fingerprints[i], {file, row}});
+      }
     }
     return take(entries);
   });

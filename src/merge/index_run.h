@@ -22,6 +22,9 @@ constexpr int kRunFingerprintDrop = 16;
 constexpr int kRunTagBits = 32;
 constexpr uint32_t kDirectoryBitsMin = 16;
 constexpr uint32_t kDirectoryBitsMax = 32;
+// What a tag leaves out of the 48 bits, and every directory tells apart.
+constexpr uint32_t kRunPieceBits = kDirectoryBitsMin;
+constexpr uint64_t kRunPieces = uint64_t{1} << kRunPieceBits;
 
 struct RunFooter {
   uint64_t entry_count = 0;
@@ -65,26 +68,17 @@ class IndexRun {
     }
   }
 
-  // Walks all entries in order; the fingerprint's lowest 16 bits are zero.
-  class Cursor {
-   public:
-    explicit Cursor(const IndexRun& run) : run_(&run) { SkipEmptyBuckets(); }
-    bool done() const { return at_ == run_->size(); }
-    Fingerprint fingerprint() const { return run_->FingerprintAt(bucket_, at_); }
-    RowLocation location() const { return run_->LocationAt(at_); }
-    void Advance() {
-      ++at_;
-      SkipEmptyBuckets();
+  // The entries whose fingerprints begin with these bits, in order; below kRunPieces. The lowest 16
+  // bits of a fingerprint are zero.
+  template <typename Take>
+  void ForEachOfPiece(uint64_t piece, Take take) const {
+    const uint32_t rest = footer_.directory_bits - kRunPieceBits;
+    const uint64_t end = BucketBegin((piece + 1) << rest);
+    for (uint64_t i = BucketBegin(piece << rest); i < end; ++i) {
+      const Fingerprint tag = TagAt(i);
+      take(IndexEntry{piece << (64 - kRunPieceBits) | tag << kRunFingerprintDrop, LocationAt(i)});
     }
-
-   private:
-    void SkipEmptyBuckets() {
-      while (!done() && at_ >= run_->BucketBegin(bucket_ + 1)) ++bucket_;
-    }
-    const IndexRun* run_;
-    uint64_t at_ = 0;
-    uint64_t bucket_ = 0;
-  };
+  }
 
  private:
   IndexRun(std::string name, std::unique_ptr<MappedFile> file, RunFooter footer);
@@ -116,11 +110,6 @@ class IndexRun {
     const char* end = entries_ + (i + 1) * entry_width_;
     return {files_[OrdinalAt(i)], Load<uint32_t>(end - sizeof(uint32_t))};
   }
-  Fingerprint FingerprintAt(uint64_t bucket, uint64_t i) const {
-    const uint64_t high = bucket >> (footer_.directory_bits - kDirectoryBitsMin);
-    return (high << (64 - kDirectoryBitsMin)) | (uint64_t{TagAt(i)} << kRunFingerprintDrop);
-  }
-
   std::string name_;
   std::unique_ptr<MappedFile> file_;
   RunFooter footer_;

@@ -26,6 +26,7 @@ using Fingerprint = uint64_t;
 struct IndexEntry {
   Fingerprint fingerprint = 0;
   RowLocation at;
+  friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
 };
 
 // Reads the keys of rows, as normalised key bytes, to tell candidates apart.

@@ -96,6 +96,29 @@ void PublishTableOneByOne(benchmark::State& state) {
 }
 BENCHMARK(PublishTableOneByOne)->Arg(300'000)->Unit(benchmark::kMillisecond);
 
+// Runs of a million entries each become one, as at the end of a rebuilt index.
+void MergeManyRuns(benchmark::State& state) {
+  const auto count = static_cast<size_t>(state.range(0));
+  const Indexed rows(static_cast<uint32_t>(count << 20));
+  const auto folder = std::filesystem::temp_directory_path() / "sluice_merge_bench";
+  std::filesystem::create_directories(folder);
+  std::vector<std::unique_ptr<IndexRun>> runs;
+  for (size_t i = 0; i < count; ++i) {
+    const auto part = std::span(rows.entries).subspan(i << 20, 1 << 20);
+    runs.push_back(WriteRun(LocalFileSystem(), folder.string(), fmt::format("{}.run", i),
+                            rows.files, part)
+                       .value());
+  }
+  for ([[maybe_unused]] const auto _ : state) {
+    const auto merged =
+        MergeRuns(LocalFileSystem(), folder.string(), "merged.run", rows.files, runs);
+    SLUICE_CHECK(merged);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(rows.entries.size()));
+  std::filesystem::remove_all(folder);
+}
+BENCHMARK(MergeManyRuns)->Arg(2)->Arg(16)->Unit(benchmark::kMillisecond);
+
 // Keys that are there, in random order, in a run of so many rows.
 void ProbeRun(benchmark::State& state) {
   const Indexed rows(static_cast<uint32_t>(state.range(0)));

@@ -23,18 +23,20 @@ uint64_t CountFiles(std::span<const IndexEntry> entries) {
   return files.size();
 }
 
-bool FingerprintLess(const IndexEntry& a, const IndexEntry& b) {
-  return a.fingerprint >> kRunFingerprintDrop < b.fingerprint >> kRunFingerprintDrop;
+bool EntryLess(const IndexEntry& a, const IndexEntry& b) {
+  const Fingerprint first = a.fingerprint >> kRunFingerprintDrop;
+  const Fingerprint second = b.fingerprint >> kRunFingerprintDrop;
+  return first != second ? first < second : PlaceLess(a, b);
 }
 
-// Fingerprints are hashes: dealt out by their upper bits they lie in pieces of a few entries, which
-// sort in cache.
-std::vector<IndexEntry> SortedForRun(std::span<const IndexEntry> entries) {
+// All of whose fingerprints have the same `known_bits` upper bits. Fingerprints are hashes: dealt
+// out by the bits below they lie in pieces of a few entries, which sort in cache.
+std::vector<IndexEntry> SortedForRun(std::span<const IndexEntry> entries, int known_bits) {
   constexpr size_t kEntriesPerPiece = 16;
   const int bits = std::clamp(static_cast<int>(std::bit_width(entries.size() / kEntriesPerPiece)),
-                              1, 64 - kRunFingerprintDrop);
-  const auto piece_of = [bits](const IndexEntry& entry) {
-    return entry.fingerprint >> (64 - bits);
+                              1, 64 - kRunFingerprintDrop - known_bits);
+  const auto piece_of = [bits, known_bits](const IndexEntry& entry) {
+    return entry.fingerprint << known_bits >> (64 - bits);
   };
   std::vector<uint32_t> ends((size_t{1} << bits) + 1);
   for (const IndexEntry& entry : entries) ++ends[piece_of(entry) + 1];
@@ -43,54 +45,18 @@ std::vector<IndexEntry> SortedForRun(std::span<const IndexEntry> entries) {
   for (const IndexEntry& entry : entries) out[ends[piece_of(entry)]++] = entry;
   uint32_t begin = 0;
   for (const uint32_t end : ends) {
-    std::sort(out.begin() + begin, out.begin() + end, FingerprintLess);
+    std::sort(out.begin() + begin, out.begin() + end, EntryLess);
     begin = end;
   }
   return out;
 }
-
-// A heap of cursors, the lowest fingerprint first.
-class MergedCursor {
- public:
-  explicit MergedCursor(std::span<const std::unique_ptr<IndexRun>> runs) {
-    for (const auto& run : runs) Push(IndexRun::Cursor(*run));
-  }
-  bool done() const { return heap_.empty(); }
-
-  // All entries of the next fingerprint.
-  void TakeGroup(std::vector<IndexEntry>& out) {
-    out.clear();
-    const Fingerprint fingerprint = heap_.front().fingerprint();
-    while (!heap_.empty() && heap_.front().fingerprint() == fingerprint) {
-      std::pop_heap(heap_.begin(), heap_.end(), Later);
-      IndexRun::Cursor cursor = heap_.back();
-      heap_.pop_back();
-      for (; !cursor.done() && cursor.fingerprint() == fingerprint; cursor.Advance()) {
-        out.push_back({fingerprint, cursor.location()});
-      }
-      Push(cursor);
-    }
-  }
-
- private:
-  static bool Later(const IndexRun::Cursor& a, const IndexRun::Cursor& b) {
-    return a.fingerprint() > b.fingerprint();
-  }
-  void Push(const IndexRun::Cursor& cursor) {
-    if (cursor.done()) return;
-    heap_.push_back(cursor);
-    std::push_heap(heap_.begin(), heap_.end(), Later);
-  }
-
-  std::vector<IndexRun::Cursor> heap_;
-};
 
 }  // namespace
 
 Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& folder,
                                            std::string name, const FileSet& files,
                                            std::span<const IndexEntry> unsorted) {
-  const std::vector<IndexEntry> entries = SortedForRun(unsorted);
+  const std::vector<IndexEntry> entries = SortedForRun(unsorted, 0);
   SLUICE_LET(const auto writer, RunWriter::Create(fs, folder, std::move(name), files,
                                                   entries.size(), CountFiles(entries)));
   for (const IndexEntry& entry : entries) SLUICE_TRY(writer->Add(entry));
@@ -108,15 +74,18 @@ Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& f
   }
   SLUICE_LET(const auto writer,
              RunWriter::Create(fs, folder, std::move(name), files, entries_max, files_max));
-  MergedCursor cursor(runs);
-  std::vector<IndexEntry> group;
-  while (!cursor.done()) {
-    cursor.TakeGroup(group);
-    std::sort(group.begin(), group.end(), PlaceLess);
-    for (size_t i = 0; i < group.size(); ++i) {
-      const bool repeated = i > 0 && group[i].at == group[i - 1].at;  // a file that was read again
-      if (!repeated && files.IsLive(group[i].at)) SLUICE_TRY(writer->Add(group[i]));
+  std::vector<IndexEntry> entries;
+  for (uint64_t piece = 0; piece < kRunPieces; ++piece) {
+    entries.clear();
+    for (const auto& run : runs) {
+      run->ForEachOfPiece(piece, [&](const IndexEntry& entry) {
+        if (files.IsLive(entry.at)) entries.push_back(entry);
+      });
     }
+    entries = SortedForRun(entries, kRunPieceBits);
+    // A file that was read again repeats its entries.
+    const auto end = std::unique(entries.begin(), entries.end());
+    for (auto at = entries.begin(); at != end; ++at) SLUICE_TRY(writer->Add(*at));
   }
   return writer->Finish();
 }

@@ -15,7 +15,7 @@ Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& fo
                                            std::string name, const FileSet& files,
                                            std::span<const IndexEntry> unsorted);
 
-// Memory: a few bytes a run and the new directory (a quarter byte a row).
+// Memory: the new directory (a quarter byte a row) and 32 bytes a row of 1/65,536 of all rows.
 Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& folder,
                                             std::string name, const FileSet& files,
                                             std::span<const std::unique_ptr<IndexRun>> runs);

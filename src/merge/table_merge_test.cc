@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file_system_fake.h"
+#include "merge/lake_rows.h"
 #include "merge/merge_test_support.h"
 
 namespace sluice::merge {
@@ -312,6 +313,27 @@ TEST_F(TableMergeTest, HotKeysInAWindowLargerThanMemory) {
   }
   Commit();
   EXPECT_EQ(Table(), (TestTable{{1, {"h", "long", 10098}}, {2, {"h", "long", 10099}}}));
+}
+
+TEST_F(TableMergeTest, OldRowsAreReadThroughFewOpenFiles) {
+  Open();
+  for (int64_t id = 1; id <= 9; ++id) Window({Insert(id, {"name", "body", 1})});
+  std::vector<RowLocation> rows;
+  for (const auto& [id, file] : files_.files()) rows.push_back({id, 0});
+  ASSERT_THAT(rows, SizeIs(9));
+  const KeyEncoder encoder(schema_);
+  OutputFiles output(store_, file_schema_, files_, *index_, file_bytes_, {}, nullptr);
+  LakeRows lake(store_, files_, output, encoder, KeyFields(schema_, *file_schema_));
+  const auto reads = [&](std::span<const RowLocation> of) {
+    const size_t before = store_.reads;
+    EXPECT_THAT(Must(lake.ReadKeys(of)), SizeIs(of.size()));
+    return store_.reads - before;
+  };
+  const auto eight = std::span(rows).first(8);
+  const size_t opening = reads(eight);
+  EXPECT_LT(reads(eight), opening) << "they are opened each time";
+  reads(std::span(rows).last(1));
+  EXPECT_EQ(reads(eight), opening) << "a ninth file did not close the others";
 }
 
 }  // namespace

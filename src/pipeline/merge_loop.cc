@@ -109,9 +109,16 @@ bool MergeLoop::CommitDue(const MergeGroup& group, bool is_main) const {
   const bool joins =
       !is_main && (main_->empty() || group.window_cut().lsn >= main_->position().lsn);
   if (joins) return true;
-  if (flush_ > group.position().lsn) return true;
+  if (flush_ > group.position().lsn || (is_main && IsAwaited())) return true;
   const int64_t age = lake_.clock.SteadyMicros() - last_commit_us_;
   return age >= (group.has_changes() ? group.freshness_us() : kIdleLedgerUs);
+}
+
+// By a copied table, which may only be committed further on than the main group is.
+bool MergeLoop::IsAwaited() const {
+  return std::any_of(catching_up_.begin(), catching_up_.end(), [this](const auto& group) {
+    return !group->end() && group->window_cut().lsn >= main_->position().lsn;
+  });
 }
 
 Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {

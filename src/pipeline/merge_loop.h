@@ -104,6 +104,7 @@ class MergeLoop {
   uint64_t LeftOf(uint64_t share, const MergeGroup& group,
                   uint64_t (MergeGroup::*bytes)() const) const;
   bool CommitDue(const MergeGroup& group, bool is_main) const;
+  bool IsAwaited() const;
   Result<bool> CommitGroup(MergeGroup& group, bool is_main);
   Status HandleConflicts(MergeGroup& group, const std::vector<TableId>& conflicted);
   Status HandleFault(MergeGroup& group, const TableFault& fault);

@@ -265,8 +265,9 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
     merge.Arrive(chosen, Cut{from, 0}, open);
     ReachFaultPoint("copy.handed_over");
   });
-  // Its first commit is at a cut from there on, also where nothing happens.
-  RequestCut(shared->filter_until);
+  // Its first commit is at a cut from there on, also where nothing happens: a new bus holds no cut
+  // at the slot's own position, but the source was nudged past it (wal_position.h).
+  RequestCut(Lsn{shared->filter_until.value + 1});
   return true;
 }
 

@@ -148,5 +148,3 @@ BENCHMARK(CopyLineitem)->Arg(200)->Arg(65536)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace sluice::postgres
-
-BENCHMARK_MAIN();

@@ -117,7 +117,7 @@ def test_a_missing_and_an_added_row_are_found_and_keys_are_hidden(tmp_path: path
         assert "secret" not in hidden.stdout
         found = sluice.json("audit", "--show-keys")["tables"][0]["found"]
         assert sorted((one["kind"], one["key"]["id"]) for one in found) == [("only_lake", "secret1"), ("only_source", "secret2")]
-        last = sluice.json("status")["tables"][0]["last_audit"]
+        last = sluice.status()["tables"][0]["last_audit"]
         assert last["differences"] == 2 and last["rows"] == 500, last
 
 
@@ -203,3 +203,25 @@ def test_without_a_run_it_says_so_when_the_bus_lacks_the_newest(tmp_path: pathli
         pg.psql("INSERT INTO a SELECT generate_series(1, 10)")
         done = sluice.cli("audit")
         assert done.returncode == 1 and "sluice run" in done.stderr, (done.returncode, done.stderr)
+
+
+def test_differences_beyond_a_thousand_are_counted(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, "CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a SELECT i, i FROM generate_series(1, 1200) i;"
+                  ) as (_, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        rewrite(data_file(sluice, "public.a"),
+                lambda table: table.set_column(1, table.schema.field(1), pc.add(table["n"], pa.scalar(1, pa.int32()))))
+        report = sluice.json("audit")["tables"][0]
+        assert report["differences"] == 1200 and len(report["found"]) == 1000, report["differences"]
+
+
+def test_more_changes_after_the_cut_than_memory_holds_are_said(tmp_path: pathlib.Path) -> None:
+    with pipeline(tmp_path, "CREATE TABLE a (id int PRIMARY KEY, t text);", memory="64MiB", defaults={"freshness": "1h"}) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        pg.psql("INSERT INTO a SELECT i, repeat(md5(i::text), 100) FROM generate_series(1, 6000) i")
+        done = sluice.cli("audit")
+        assert done.returncode == 1 and "more than 16 MiB of changes follow" in done.stderr, (done.returncode, done.stdout, done.stderr)
+        sluice.caught_up()
+        assert sluice.cli("audit").returncode == 0

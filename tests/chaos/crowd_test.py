@@ -63,7 +63,7 @@ def test_waiting_commands_leave_room_for_others(follower) -> None:
         thread.start()
     follower.sluice.wait_for(lambda: len(answers) == 4, 60, "the ninth and further to be refused")
     assert all(f"{WAITERS_MAX} commands wait already" in answer for answer in answers), answers
-    assert follower.sluice.json("status")["source"]["connected"]
+    assert follower.sluice.status()["source"]["connected"]
     follower.sluice.ok("tables", "pause", "public.a")
     follower.sluice.ok("tables", "resume", "public.a")
     for thread in threads:

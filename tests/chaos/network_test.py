@@ -42,9 +42,9 @@ def test_a_stream_that_falls_silent_is_given_up(proxied) -> None:
     proxied.proxy.hold()
     proxied.psql("UPDATE a SET v = v + 1 WHERE id < 1000; DELETE FROM b WHERE id < 50")
     proxied.sluice.wait_for(lambda: proxied.sluice.log_has("the stream ended .*silent"), 60, "the silence to be noticed")
-    proxied.sluice.wait_for(lambda: not proxied.sluice.json("status")["source"]["connected"], 60)
+    proxied.sluice.wait_for(lambda: not proxied.sluice.status()["source"]["connected"], 60)
     proxied.proxy.let_new()  # the old connections stay as they are
-    proxied.sluice.wait_for(lambda: proxied.sluice.json("status")["source"]["connected"], 60, "a new stream")
+    proxied.sluice.wait_for(lambda: proxied.sluice.status()["source"]["connected"], 60, "a new stream")
     proxied.goes_on(*TABLES)
 
 

@@ -20,7 +20,7 @@ def test_the_server_goes_while_the_bus_is_full(tmp_path, mode: str) -> None:
         sluice.caught_up()
         fill(disk, 32 << 20)  # less than the bus keeps in reserve
         pg.psql("UPDATE a SET t = repeat(md5(t), 10)")
-        sluice.wait_for(lambda: sluice.json("status")["bus"]["full"], 60, "the bus to be full")
+        sluice.wait_for(lambda: sluice.status()["bus"]["full"], 60, "the bus to be full")
         pg.psql("DELETE FROM b WHERE id < 100; UPDATE a SET v = v + 1")
         pg.stop(mode)
         pg.start()

@@ -9,14 +9,11 @@ one, and nothing makes few large ones of them yet.
 import argparse
 import csv
 import dataclasses
-import http.client
-import json
 import os
 import pathlib
 import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -71,18 +68,8 @@ def folder_sizes(folder: pathlib.Path, choose: Callable[[str], bool] = lambda na
 
 def lag_seconds(sluice: Sluice) -> float | None:
     """The oldest table's; None while nobody answers."""
-    connection = http.client.HTTPConnection("localhost", timeout=5)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    try:
-        connection.sock.settimeout(5)
-        connection.sock.connect(str(sluice.control_socket))
-        connection.request("GET", "/status")
-        tables = json.loads(connection.getresponse().read())["tables"]
-        return max((table["lag_seconds"] or 0 for table in tables), default=None)
-    except (OSError, http.client.HTTPException, KeyError, ValueError):
-        return None
-    finally:
-        connection.close()
+    answer = sluice.answer(seconds=5)
+    return max((table["lag_seconds"] or 0 for table in answer["tables"]), default=None) if answer else None
 
 
 class Soak:

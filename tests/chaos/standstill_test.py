@@ -75,7 +75,7 @@ def test_a_copy_of_the_state_on_another_machine_takes_over(small) -> None:
 
 
 def connected(sluice: Sluice) -> bool:
-    return sluice.running() and sluice.json("status")["source"].get("connected", False)
+    return sluice.running() and sluice.status()["source"].get("connected", False)
 
 
 def test_the_older_one_commits_nothing_more(small) -> None:

@@ -1,5 +1,6 @@
 """A Postgres server that lives as long as a test: own data folder, own port, never Debian's cluster."""
 
+import functools
 import os
 import pathlib
 import shlex
@@ -29,23 +30,22 @@ class PsqlError(AssertionError):
 
 class ThrowawayPostgres:
     """Use as a context manager, or call start() and cleanup(). The superuser is `postgres`, without a password.
+    All servers of a process begin as copies of one data folder, and so share its system identifier.
 
     settings: postgresql.conf entries that override SETTINGS. hba: lines put before `trust` for all.
     fsync: whether the server calls fsync; a killed *server process* loses nothing without, a lost machine would.
     """
 
-    def __init__(self, settings: dict[str, str] | None = None, *, fsync: bool = False, hba: list[str] | None = None,
-                 encoding: str = "UTF8", locale: str = "C.UTF-8", initdb_options: list[str] | None = None):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-pg-"))
+    def __init__(self, settings: dict[str, str] | None = None, *, fsync: bool = False, hba: list[str] | None = None):
+        self.folder = _server_folder()
         self.data = self.folder / "data"
         self.log_file = self.folder / "server.log"
         self.port = 0
         self.settings = {**SETTINGS, "fsync": "on" if fsync else "off", "synchronous_commit": "on",
                          "full_page_writes": "on" if fsync else "off", **(settings or {})}
-        self._hand_over(self.folder)
-        self._reaper = Reaper(f"{self._pg_ctl_line('stop', '-m', 'immediate', '-w')}; rm -rf {shlex.quote(str(self.folder))}")
-        self._as_server("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", f"--locale={locale}", "-E",
-                        encoding, "--no-instructions", *(initdb_options or []))
+        stop = shlex.join(_server_command("pg_ctl", "-D", self.data, "stop", "-m", "immediate", "-w"))
+        self._reaper = Reaper(f"{stop}; rm -rf {shlex.quote(str(self.folder))}")
+        subprocess.run(["cp", "-a", "--reflink=auto", _NewData().path, self.data], check=True)
         self._write_hba(hba or [])
 
     def __enter__(self) -> "ThrowawayPostgres":
@@ -117,30 +117,11 @@ class ThrowawayPostgres:
 
     # -- inside
 
-    def _hand_over(self, folder: pathlib.Path) -> None:
-        if os.geteuid() == 0:
-            shutil.chown(folder, NOBODY, NOBODY)
-        folder.chmod(0o755)  # The socket lives in it.
-
-    def _command(self, program: str, *arguments: object) -> list[str]:
-        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
-        return [*drop, str(BINARIES / program), *map(str, arguments)]
-
-    def _as_server(self, program: str, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
-        # Files instead of pipes: the started server inherits them, and a pipe would never end.
-        with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(self._command(program, *arguments), stdin=subprocess.DEVNULL, stdout=output,
-                                  stderr=output, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
-            output.seek(0)
-            if check and done.returncode != 0:
-                raise AssertionError(f"{program} failed:\n{output.read()}\n{self.log()[-3000:]}")
-        return done
-
     def _pg_ctl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        return self._as_server("pg_ctl", "-D", self.data, "-l", self.log_file, *arguments, check=check)
-
-    def _pg_ctl_line(self, *arguments: str) -> str:
-        return shlex.join(self._command("pg_ctl", "-D", self.data, *arguments))
+        done = _as_server("pg_ctl", "-D", self.data, "-l", self.log_file, *arguments)
+        if check and done.returncode != 0:
+            raise AssertionError(f"pg_ctl failed:\n{done.stdout}\n{self.log()[-3000:]}")
+        return done
 
     def _write_settings(self) -> None:
         entries = {**self.settings, "port": str(self.port), "unix_socket_directories": str(self.folder)}
@@ -150,6 +131,42 @@ class ThrowawayPostgres:
     def _write_hba(self, lines: list[str]) -> None:
         trust = ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
         (self.data / "pg_hba.conf").write_text("\n".join([*lines, *trust]) + "\n")
+
+
+@functools.cache
+class _NewData:
+    """A data folder that no server has used yet, one a process: initdb takes longer than a copy."""
+
+    def __init__(self) -> None:
+        folder = _server_folder()
+        self.path = folder / "data"
+        self._reaper = Reaper(f"rm -rf {shlex.quote(str(folder))}")
+        done = _as_server("initdb", "-D", self.path, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8",
+                          "--no-instructions")
+        assert done.returncode == 0, f"initdb failed:\n{done.stdout}"
+
+
+def _server_folder() -> pathlib.Path:
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, NOBODY, NOBODY)
+    folder.chmod(0o755)  # The socket lives in it.
+    return folder
+
+
+def _server_command(program: str, *arguments: object) -> list[str]:
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    return [*drop, str(BINARIES / program), *map(str, arguments)]
+
+
+def _as_server(program: str, *arguments: object) -> subprocess.CompletedProcess:
+    # A file instead of a pipe: the started server inherits it, and a pipe would never end.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(_server_command(program, *arguments), stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=output, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
+        output.seek(0)
+        done.stdout = output.read()
+    return done
 
 
 def lsn(text: str) -> int:

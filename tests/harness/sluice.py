@@ -1,11 +1,13 @@
 """Runs the sluice program as a user does: configuration file, subcommands, signals."""
 
+import http.client
 import json
 import os
 import pathlib
 import re
 import shlex
 import signal
+import socket
 import subprocess
 from typing import Any, Callable
 
@@ -112,6 +114,24 @@ class Sluice:
         assert lines, f"{shlex.join(arguments)} -> {done.returncode}, no JSON\n{done.stderr}"
         return lines
 
+    def answer(self, seconds: float = 60) -> dict[str, Any] | None:
+        """/status of a running program; None while nobody answers within so many seconds."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(seconds)
+            connection.sock.connect(str(self.control_socket))
+            connection.request("GET", "/status")
+            return json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        finally:
+            connection.close()
+
+    def status(self) -> dict[str, Any]:
+        """What `sluice status --json` prints, without a process where one runs to ask: who waits asks often."""
+        return self.answer() or self.json("status")
+
     def wait_for(self, condition: Callable[[], Any], seconds: float = 60, what: str = "") -> Any:
         """Like wait.wait_for, but ends at once with the log when the background program has died."""
         def alive_and_true() -> Any:
@@ -125,7 +145,7 @@ class Sluice:
 
     def caught_up(self, seconds: float = 120) -> None:
         """Until the lake holds everything committed before this call; a program just started may still be opening."""
-        self.wait_for(lambda: self.json("status")["source"]["connected"] if self.control_socket.exists() else False,
+        self.wait_for(lambda: self.status()["source"]["connected"] if self.control_socket.exists() else False,
                       seconds, "the stream to be open")
         self.ok("wait", "--timeout", f"{int(seconds)}s", seconds=seconds + 30)
 

@@ -40,7 +40,7 @@ def test_a_copy_of_two_million_rows_fits_128_mib(tmp_path: pathlib.Path) -> None
         sluice.caught_up(seconds=240)
         anonymous = peak.stop()
         assert 0 < anonymous <= BUDGET, f"{anonymous / (1 << 20):.0f} MiB"
-        assert sluice.json("status")["tables"][0]["rows"] == ROWS
+        assert sluice.status()["tables"][0]["rows"] == ROWS
 
 
 def test_a_transaction_of_two_million_rows_fits_128_mib(tmp_path: pathlib.Path) -> None:

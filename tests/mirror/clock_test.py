@@ -14,7 +14,7 @@ SQL = "CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT i, 'v' 
 
 def snapshots(sluice) -> list[dict]:
     """Of table a, in the order in which they were committed."""
-    location = sluice.json("status")["tables"][0]["metadata_location"]
+    location = sluice.status()["tables"][0]["metadata_location"]
     metadata = json.loads(pathlib.Path(location.removeprefix("file://")).read_text())
     return sorted(metadata["snapshots"], key=lambda one: one["sequence-number"])
 

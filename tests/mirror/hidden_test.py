@@ -41,7 +41,7 @@ def test_a_commit_that_stays_hidden_is_not_lost_to_a_copy(tmp_path: pathlib.Path
                 pg.psql(LOCAL + f"INSERT INTO b SELECT i, repeat(md5(i::text), 1000) FROM generate_series({i * 2100 + 1}, {i * 2100 + 2100}) i")
                 sluice.caught_up()
             written = sluice.json("bus", "info")["last_lsn"]
-            sluice.wait_for(lambda: lsn(sluice.json("status")["bus"]["last_lsn"]) >= lsn(written), 60, "the bus to be trimmed as far as it may")
+            sluice.wait_for(lambda: lsn(sluice.status()["bus"]["last_lsn"]) >= lsn(written), 60, "the bus to be trimmed as far as it may")
             size = sluice.json("bus", "info")["bytes"]
             assert size > 3 * SEGMENT, "the hidden commit was trimmed, or the test writes too little"
             sluice.ok("tables", "resync", "public.a")
@@ -51,7 +51,7 @@ def test_a_commit_that_stays_hidden_is_not_lost_to_a_copy(tmp_path: pathlib.Path
         assert pg.psql("SELECT v FROM a WHERE id = 5000") == "hidden"
         assert_mirrored(pg, sluice, ["public.a", "public.b"])
         # Nothing holds the bus any more.
-        sluice.wait_for(lambda: sluice.json("status")["bus"]["bytes"] < 3 * SEGMENT, 60, "the bus to be trimmed")
+        sluice.wait_for(lambda: sluice.status()["bus"]["bytes"] < 3 * SEGMENT, 60, "the bus to be trimmed")
 
 
 def test_a_bus_made_anew_does_not_lose_what_the_slot_does_not_send_again(tmp_path: pathlib.Path) -> None:

@@ -71,7 +71,7 @@ def test_tables_without_a_key_are_append_only_and_said_so(mirror, table: str) ->
     pg.psql(f"UPDATE {table} SET v = 'changed' WHERE id < 5; DELETE FROM {table} WHERE id = 7")
     insert(pg, table, 61, 62)
     sluice.caught_up()
-    status = next(one for one in sluice.json("status")["tables"] if one["name"] == f"public.{table}")
+    status = next(one for one in sluice.status()["tables"] if one["name"] == f"public.{table}")
     assert status["state"] == "live" and status["rows"] == int(before) + 2
     pg.psql(f"TRUNCATE {table}")
     insert(pg, table, 1, 5)

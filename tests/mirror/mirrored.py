@@ -62,4 +62,4 @@ def unreachable_files(sluice: Sluice, name: str) -> set[str]:
 
 
 def states(sluice: Sluice) -> dict[str, str]:
-    return {table["name"]: table["state"] for table in sluice.json("status").get("tables", [])}
+    return {table["name"]: table["state"] for table in sluice.status().get("tables", [])}

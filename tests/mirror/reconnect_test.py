@@ -63,9 +63,9 @@ def test_a_catalog_session_that_is_ended_is_opened_again(mirror) -> None:
     pg, sluice = mirror
     pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice%'")
     pg.psql("UPDATE a SET v = -1 WHERE id < 50")
-    sluice.wait_for(lambda: sluice.json("status")["source"]["connected"], 60)
+    sluice.wait_for(lambda: sluice.status()["source"]["connected"], 60)
     sluice.caught_up()
     sluice.ok("tables", "resync", "public.b")
-    sluice.wait_for(lambda: sluice.json("status")["tables"][1]["state"] == "live", 60, "the resync")
+    sluice.wait_for(lambda: sluice.status()["tables"][1]["state"] == "live", 60, "the resync")
     sluice.caught_up()
     assert_mirrored(pg, sluice, ["public.a", "public.b"])

@@ -43,7 +43,7 @@ def test_the_disk_of_the_bus_is_full(tmp_path) -> None:
         sluice.caught_up()
         fill(disk, 32 << 20)  # less than the bus keeps in reserve
         pg.psql("INSERT INTO a SELECT i, repeat(md5(i::text), 10) FROM generate_series(2000, 20000) i")
-        sluice.wait_for(lambda: sluice.json("status")["bus"]["full"], 60, "the bus to be full")
+        sluice.wait_for(lambda: sluice.status()["bus"]["full"], 60, "the bus to be full")
         sluice.wait_for(lambda: sluice.log_has("the bus is full, capture pauses: .*disk.*bytes left"), 60)
         # Keepalives go on: the server does not end a stream that it takes for dead, through two of its timeouts.
         sender = "SELECT pid, extract(epoch FROM now() - reply_time) < 9 FROM pg_stat_replication"
@@ -52,7 +52,7 @@ def test_the_disk_of_the_bus_is_full(tmp_path) -> None:
         wait_for(lambda: float(pg.psql("SELECT extract(epoch FROM now())")) > start + 11, 30, every=0.5)
         assert pg.psql(sender) == f"{pid}|t", pg.log()[-2000:]
         (disk / "filler").unlink()
-        sluice.wait_for(lambda: not sluice.json("status")["bus"]["full"], 60, "room again")
+        sluice.wait_for(lambda: not sluice.status()["bus"]["full"], 60, "room again")
         sluice.caught_up()
         assert_mirrored(pg, sluice, ["public.a"])
 
@@ -113,7 +113,7 @@ def test_a_paused_table_is_given_up_when_the_bus_has_kept_enough(tmp_path, limit
         sluice.wait_for(lambda: sluice.json("bus", "info")["bytes"] < (160 << 20), 60, "the bus to be small again")
         sluice.ok("tables", "resume", "public.a")
         sluice.wait_for(lambda: states(sluice)["public.a"] == "failed", 60, "the table to be given up")
-        status = next(one for one in sluice.json("status")["tables"] if one["name"] == "public.a")
+        status = next(one for one in sluice.status()["tables"] if one["name"] == "public.a")
         assert "the bus holds changes from" in status["reason"] and "resync" in status["hint"], status
         assert states(sluice)["public.b"] == "live"
         sluice.ok("tables", "resync", "public.a")

@@ -13,7 +13,7 @@ SQL = """CREATE TABLE a (id int PRIMARY KEY, v varchar(10)); INSERT INTO a SELEC
 
 
 def table_uuid(sluice, table: str) -> str:
-    location = next(one["metadata_location"] for one in sluice.json("status")["tables"] if one["name"] == table)
+    location = next(one["metadata_location"] for one in sluice.status()["tables"] if one["name"] == table)
     return json.loads(pathlib.Path(location.removeprefix("file://")).read_text())["table-uuid"]
 
 
@@ -31,7 +31,7 @@ def test_a_changed_shape_stops_the_table_until_it_is_copied_again(tmp_path: path
         sluice.caught_up()
         pg.psql(f"ALTER TABLE a {ddl}; INSERT INTO a (id) VALUES (5000); INSERT INTO b VALUES (2)")
         wait_state(sluice, "public.a", "failed")
-        failed = next(table for table in sluice.json("status")["tables"] if table["name"] == "public.a")
+        failed = next(table for table in sluice.status()["tables"] if table["name"] == "public.a")
         assert "shape" in failed["reason"] and "resync" in failed["hint"], failed
         sluice.wait_for(lambda: states(sluice).get("public.b") == "live", 60)
         assert sluice.cli("wait", "--timeout", "20s").returncode == 1

@@ -151,7 +151,7 @@ def test_a_value_the_type_cannot_hold_stops_that_table_only(tmp_path: pathlib.Pa
         sluice.wait_for(lambda: states(sluice).get("public.bad") == "failed", 60, "the table to fail")
         pg.psql("INSERT INTO good VALUES (7)")
         sluice.wait_for(lambda: read_good(sluice) == [("7",)], 60, "the other table to go on")
-        failed = next(table for table in sluice.json("status")["tables"] if table["name"] == "public.bad")
+        failed = next(table for table in sluice.status()["tables"] if table["name"] == "public.bad")
         assert "v" in failed["reason"] and word in failed["reason"], failed
         assert "types" in failed["hint"], failed
         assert value.strip("'") not in sluice.log().replace("infinity", "" if word == "infinity" else "infinity") or word in value

@@ -24,7 +24,7 @@ def test_many_commits_leave_little(tmp_path) -> None:
                 snapshot = load_table(sluice.catalog_db, "public.a").current_snapshot().snapshot_id
                 rows[snapshot] = source_rows(pg, "a")
             if step % 10 == 0:
-                most = max(most, sluice.json("status")["tables"][0]["delete_files"])
+                most = max(most, sluice.status()["tables"][0]["delete_files"])
         assert most <= DELETE_FILES_MAX
         table = load_table(sluice.catalog_db, "public.a")
         retained = {snapshot.snapshot_id for snapshot in table.metadata.snapshots}

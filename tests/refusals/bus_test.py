@@ -167,7 +167,7 @@ def refuses_all_of_it(place, message: str, hint: str) -> None:
 
 
 def heads(place) -> list[int]:
-    return [table["snapshot_id"] for table in place.sluice.json("status")["tables"]]
+    return [table["snapshot_id"] for table in place.sluice.status()["tables"]]
 
 
 @pytest.mark.parametrize("newer", [False, True])

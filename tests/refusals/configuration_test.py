@@ -118,7 +118,7 @@ def test_every_name_that_postgres_takes_works(place) -> None:
     place.configure(tables=[{"include": f"{schema}.{quote(name)}"} for name in NAMES])
     place.psql(f"DELETE FROM {schema}.{quote(LONGEST)}")
     place.follow()
-    assert {table["state"] for table in place.sluice.json("status")["tables"]} == {"live"}
+    assert {table["state"] for table in place.sluice.status()["tables"]} == {"live"}
 
 
 def test_the_longest_pipeline_name(place) -> None:

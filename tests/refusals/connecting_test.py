@@ -129,12 +129,12 @@ def test_a_server_that_goes_away_is_waited_for(place) -> None:
     place.psql(TABLES)
     place.follow()
     place.server.stop("fast")
-    place.sluice.wait_for(lambda: not place.sluice.json("status")["source"]["connected"], 60, "the loss to show")
-    problem = place.sluice.wait_for(lambda: place.sluice.json("status")["source"]["problem"], 60)
+    place.sluice.wait_for(lambda: not place.sluice.status()["source"]["connected"], 60, "the loss to show")
+    problem = place.sluice.wait_for(lambda: place.sluice.status()["source"]["problem"], 60)
     assert "connect" in problem
     place.refuses(FAILED, "Connection refused", "server runs", "wait")
     place.server.start()
     place.psql("DELETE FROM a WHERE id < 100; INSERT INTO b VALUES (2)")
-    wait_for(lambda: place.sluice.json("status")["source"]["connected"], 60)
+    wait_for(lambda: place.sluice.status()["source"]["connected"], 60)
     place.goes_on("public.a", "public.b")
     assert place.sluice.stop() == DONE

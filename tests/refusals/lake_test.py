@@ -113,7 +113,7 @@ def test_a_locked_catalog_is_waited_for(follower) -> None:
     follower.psql("UPDATE a SET v = 'later' WHERE id < 100")
     follower.sluice.wait_for(lambda: len(follower.sluice.log().split("somebody holds the catalog's lock")) > 3, 60,
                              "the trouble to be said")
-    assert follower.sluice.json("status")["source"]["connected"]
+    assert follower.sluice.status()["source"]["connected"]
     held.close()
     follower.goes_on(*BOTH)
     # A commit or two leave three each (rows, deletes, ledger); so would each of the three tries that failed.

@@ -95,7 +95,7 @@ class Place:
     def state(self, table: str, state: str) -> dict[str, Any]:
         """Waits until the running program says so; the table's status."""
         self.sluice.wait_for(lambda: states(self.sluice).get(table) == state, 60, f"{table} to be {state}")
-        return next(one for one in self.sluice.json("status")["tables"] if one["name"] == table)
+        return next(one for one in self.sluice.status()["tables"] if one["name"] == table)
 
     def failed(self, table: str, reason: str, hint: str = "resync") -> None:
         """The table is failed for this reason, says what to do, and the others do not mind."""

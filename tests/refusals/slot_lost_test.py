@@ -32,10 +32,10 @@ def lost(place):
 
 
 def test_a_slot_lost_while_down_is_refused_and_the_lake_stays(lost) -> None:
-    before = lost.sluice.json("status")["tables"]
+    before = lost.sluice.status()["tables"]
     lost.refuses(OPERATOR, f"slot {lost.slot} is lost.*max_slot_wal_keep_size", WAY_OUT)
     lost.refuses(OPERATOR, f"slot {lost.slot} is lost", WAY_OUT)
-    assert lost.sluice.json("status")["tables"] == before
+    assert lost.sluice.status()["tables"] == before
     lost.starts_over(*BOTH)
 
 

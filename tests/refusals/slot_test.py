@@ -82,7 +82,7 @@ def test_somebody_else_reads_the_slot(stopped) -> None:
         str(stopped.sluice.folder), str(other)))
     with reader:  # a second machine with a copy of everything
         reader.run_background()
-        problem = reader.wait_for(lambda: reader.control_socket.exists() and reader.json("status")["source"]["problem"], 60)
+        problem = reader.wait_for(lambda: reader.control_socket.exists() and reader.status()["source"]["problem"], 60)
         assert f'slot "{stopped.slot}" is active' in problem
         assert reader.stop() == DONE
     stopped.psql(CHANGE)
