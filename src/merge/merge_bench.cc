@@ -105,9 +105,9 @@ void MergeManyRuns(benchmark::State& state) {
   std::vector<std::unique_ptr<IndexRun>> runs;
   for (size_t i = 0; i < count; ++i) {
     const auto part = std::span(rows.entries).subspan(i << 20, 1 << 20);
-    runs.push_back(WriteRun(LocalFileSystem(), folder.string(), fmt::format("{}.run", i),
-                            rows.files, part)
-                       .value());
+    runs.push_back(
+        WriteRun(LocalFileSystem(), folder.string(), fmt::format("{}.run", i), rows.files, part)
+            .value());
   }
   for ([[maybe_unused]] const auto _ : state) {
     const auto merged =

@@ -145,6 +145,7 @@ def test_bytes_that_are_no_utf8_stop_their_table_only(server, tmp_path, way: str
             place.psql(bad + "; INSERT INTO b VALUES (7)")
         place.failed("public.a", "column v: bytes that are not UTF-8", "types: { v: binary }")
         place.state("public.b", "live")
+        place.arrives("public.b")
         place.assert_mirrored("public.b")
         assert place.sluice.cli("wait", "--timeout", "20s").returncode == FAILED
         assert "secretive" not in place.sluice.log(), "a row value in the log"
