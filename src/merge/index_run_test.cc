@@ -65,11 +65,14 @@ TEST_F(IndexRunTest, MergingDropsWhatIsDeadOrRepeated) {
   runs.push_back(Write({{1U << 20, {b_, 1}}, {5U << 20, {a_, 5}}, {9U << 20, {a_, 9}}}));
   runs.push_back(Write({}));
   files_.Delete({a_, 1});
-  const auto merged = Must(MergeRuns(fs_, kFolder, "merged.run", files_, runs));
+  const auto merged =
+      Must(MergeRuns(fs_, kFolder, "merged.run", files_, runs, DeadEntries::kLeftOut));
   EXPECT_EQ(merged->size(), 3U);
   EXPECT_THAT(Find(*merged, 1U << 20), ::testing::ElementsAre(RowLocation{b_, 1}));
   EXPECT_THAT(Find(*merged, 5U << 20), ::testing::ElementsAre(RowLocation{a_, 5}));
   EXPECT_THAT(Find(*merged, 9U << 20), ::testing::ElementsAre(RowLocation{a_, 9}));
+  const auto kept = Must(MergeRuns(fs_, kFolder, "kept.run", files_, runs, DeadEntries::kKept));
+  EXPECT_EQ(kept->size(), 4U);
 }
 
 TEST_F(IndexRunTest, NamesFilesByLocationAcrossRestarts) {
@@ -128,6 +131,11 @@ TEST(RunSizes, ARowCostsLittleMoreThanTenBytes) {
     entries.push_back({FingerprintOf({reinterpret_cast<const char*>(&i), sizeof(i)}), {file, i}});
   const auto run = Must(WriteRun(fs, kFolder, "1.run", files, entries));
   EXPECT_LT(static_cast<double>(run->size_bytes()) / static_cast<double>(entries.size()), 10.3);
+  for (const IndexEntry& entry : entries) {
+    bool found = false;
+    run->ForEach(entry.fingerprint, [&](RowLocation at) { found |= at == entry.at; });
+    ASSERT_TRUE(found) << entry.at.row;
+  }
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ BENCHMARK(PublishTableOneByOne)->Arg(300'000)->Unit(benchmark::kMillisecond);
 // Runs of a million entries each become one, as at the end of a rebuilt index.
 void MergeManyRuns(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));
-  const Indexed rows(static_cast<uint32_t>(count << 20));
+  Indexed rows(static_cast<uint32_t>(count << 20));
   const auto folder = std::filesystem::temp_directory_path() / "sluice_merge_bench";
   std::filesystem::create_directories(folder);
   std::vector<std::unique_ptr<IndexRun>> runs;
@@ -110,8 +110,8 @@ void MergeManyRuns(benchmark::State& state) {
             .value());
   }
   for ([[maybe_unused]] const auto _ : state) {
-    const auto merged =
-        MergeRuns(LocalFileSystem(), folder.string(), "merged.run", rows.files, runs);
+    const auto merged = MergeRuns(LocalFileSystem(), folder.string(), "merged.run", rows.files,
+                                  runs, DeadEntries::kLeftOut);
     SLUICE_CHECK(merged);
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(rows.entries.size()));
@@ -124,8 +124,9 @@ void ProbeRun(benchmark::State& state) {
   const Indexed rows(static_cast<uint32_t>(state.range(0)));
   const auto folder = std::filesystem::temp_directory_path() / "sluice_merge_bench";
   std::filesystem::create_directories(folder);
+  std::vector<IndexEntry> entries = rows.entries;
   const auto run =
-      WriteRun(LocalFileSystem(), folder.string(), "0.run", rows.files, rows.entries).value();
+      WriteRun(LocalFileSystem(), folder.string(), "0.run", rows.files, entries).value();
   constexpr size_t kProbes = 10'000;
   std::vector<Fingerprint> wanted;
   for (size_t i = 0; i < kProbes; ++i) {

@@ -1,6 +1,7 @@
 #include "merge/run_merge.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <numeric>
 #include <tuple>
@@ -29,34 +30,40 @@ bool EntryLess(const IndexEntry& a, const IndexEntry& b) {
   return first != second ? first < second : PlaceLess(a, b);
 }
 
-// All of whose fingerprints have the same `known_bits` upper bits. Fingerprints are hashes: dealt
-// out by the bits below they lie in pieces of a few entries, which sort in cache.
-std::vector<IndexEntry> SortedForRun(std::span<const IndexEntry> entries, int known_bits) {
+// Sorts entries all of whose fingerprints have the same `known_bits` upper bits. Fingerprints are
+// hashes: dealt out by the bits below, at most 256 pieces at a time, they soon lie in pieces of a
+// few entries. `scratch` is as large.
+void SortForRun(std::span<IndexEntry> entries, std::span<IndexEntry> scratch, int known_bits) {
   constexpr size_t kEntriesPerPiece = 16;
-  const int bits = std::clamp(static_cast<int>(std::bit_width(entries.size() / kEntriesPerPiece)),
-                              1, 64 - kRunFingerprintDrop - known_bits);
+  constexpr int kBitsAtOnce = 8;
+  const int bits_left = 64 - kRunFingerprintDrop - known_bits;
+  if (entries.size() <= 2 * kEntriesPerPiece || bits_left == 0) {
+    std::sort(entries.begin(), entries.end(), EntryLess);
+    return;
+  }
+  const int wanted = static_cast<int>(std::bit_width(entries.size() / kEntriesPerPiece));
+  const int bits = std::min({wanted, kBitsAtOnce, bits_left});
   const auto piece_of = [bits, known_bits](const IndexEntry& entry) {
     return entry.fingerprint << known_bits >> (64 - bits);
   };
-  std::vector<uint32_t> ends((size_t{1} << bits) + 1);
+  std::array<uint32_t, (1 << kBitsAtOnce) + 1> ends{};
   for (const IndexEntry& entry : entries) ++ends[piece_of(entry) + 1];
   std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  std::vector<IndexEntry> out(entries.size());
-  for (const IndexEntry& entry : entries) out[ends[piece_of(entry)]++] = entry;
-  uint32_t begin = 0;
-  for (const uint32_t end : ends) {
-    std::sort(out.begin() + begin, out.begin() + end, EntryLess);
-    begin = end;
+  for (const IndexEntry& entry : entries) scratch[ends[piece_of(entry)]++] = entry;
+  for (size_t piece = 0, begin = 0; piece < size_t{1} << bits; begin = ends[piece++]) {
+    const size_t size = ends[piece] - begin;
+    SortForRun(scratch.subspan(begin, size), entries.subspan(begin, size), known_bits + bits);
   }
-  return out;
+  std::copy_n(scratch.begin(), entries.size(), entries.begin());
 }
 
 }  // namespace
 
 Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& folder,
                                            std::string name, const FileSet& files,
-                                           std::span<const IndexEntry> unsorted) {
-  const std::vector<IndexEntry> entries = SortedForRun(unsorted, 0);
+                                           std::span<IndexEntry> entries) {
+  std::vector<IndexEntry> scratch(entries.size());
+  SortForRun(entries, scratch, 0);
   SLUICE_LET(const auto writer, RunWriter::Create(fs, folder, std::move(name), files,
                                                   entries.size(), CountFiles(entries)));
   for (const IndexEntry& entry : entries) SLUICE_TRY(writer->Add(entry));
@@ -65,7 +72,8 @@ Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& fo
 
 Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& folder,
                                             std::string name, const FileSet& files,
-                                            std::span<const std::unique_ptr<IndexRun>> runs) {
+                                            std::span<const std::unique_ptr<IndexRun>> runs,
+                                            DeadEntries dead) {
   uint64_t entries_max = 0;
   uint64_t files_max = 0;
   for (const auto& run : runs) {
@@ -75,14 +83,16 @@ Result<std::unique_ptr<IndexRun>> MergeRuns(FileSystem& fs, const std::string& f
   SLUICE_LET(const auto writer,
              RunWriter::Create(fs, folder, std::move(name), files, entries_max, files_max));
   std::vector<IndexEntry> entries;
+  std::vector<IndexEntry> scratch;
   for (uint64_t piece = 0; piece < kRunPieces; ++piece) {
     entries.clear();
     for (const auto& run : runs) {
       run->ForEachOfPiece(piece, [&](const IndexEntry& entry) {
-        if (files.IsLive(entry.at)) entries.push_back(entry);
+        if (dead == DeadEntries::kKept || files.IsLive(entry.at)) entries.push_back(entry);
       });
     }
-    entries = SortedForRun(entries, kRunPieceBits);
+    scratch.resize(entries.size());
+    SortForRun(entries, scratch, kRunPieceBits);
     // A file that was read again repeats its entries.
     const auto end = std::unique(entries.begin(), entries.end());
     for (auto at = entries.begin(); at != end; ++at) SLUICE_TRY(writer->Add(*at));

@@ -5,7 +5,6 @@
 
 #include "base/fault_point.h"
 #include "merge/candidates.h"
-#include "merge/run_merge.h"
 
 namespace sluice::merge {
 
@@ -51,14 +50,14 @@ Status TieredIndex::SpillStaged() {
   if (staged_.size() == 0) return {};
   SLUICE_TRY(Spill(staged_, staged_runs_));
   std::vector<std::string> replaced;
-  SLUICE_TRY(MergeRunsOf(staged_runs_, replaced));
+  SLUICE_TRY(MergeRunsOf(staged_runs_, replaced, DeadEntries::kLeftOut));
   for (const std::string& name : replaced) SLUICE_TRY(fs_.Remove(Path(name)));
   return {};
 }
 
 Status TieredIndex::SpillRecent() {
   SLUICE_CHECK(staged_files_.empty(), "publishing or discarding comes first");
-  return Settle(true);
+  return Settle(true, DeadEntries::kLeftOut);
 }
 
 void TieredIndex::Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of) {
@@ -89,7 +88,7 @@ Status TieredIndex::Publish(int64_t snapshot_id) {
   staged_.Clear();
   complete_.merge(staged_files_);
   staged_files_.clear();
-  return Settle(ran_over);
+  return Settle(ran_over, DeadEntries::kLeftOut);
 }
 
 void TieredIndex::AddRecent(const std::vector<IndexEntry>& entries) {
@@ -124,15 +123,15 @@ Status TieredIndex::FinishLoad() {
   AddRecent(std::exchange(gathered_, {}));
   complete_.merge(loading_files_);
   loading_files_.clear();
-  return Settle(runs_changed_);
+  return Settle(runs_changed_, DeadEntries::kKept);
 }
 
-Status TieredIndex::Settle(bool spill_tail) {
+Status TieredIndex::Settle(bool spill_tail, DeadEntries dead) {
   if (recent_.size() >= options_.recent_entries_max || (spill_tail && recent_.size() > 0)) {
     SLUICE_TRY(MoveRecent());
   }
   if (runs_.size() > options_.runs_max) {
-    SLUICE_TRY(MergeRunsOf(runs_, replaced_));
+    SLUICE_TRY(MergeRunsOf(runs_, replaced_, dead));
     runs_changed_ = true;
   }
   if (!runs_changed_) return {};
@@ -159,19 +158,19 @@ Status TieredIndex::SpillGathered(Runs& into) {
 }
 
 Status TieredIndex::Spill(MemoryTable& table, Runs& into) {
-  SLUICE_LET(auto run,
-             WriteRun(fs_, options_.folder, NextRunName(), files_, table.LiveEntries(files_)));
+  std::vector<IndexEntry> entries = table.LiveEntries(files_);
+  SLUICE_LET(auto run, WriteRun(fs_, options_.folder, NextRunName(), files_, entries));
   ReachFaultPoint("index.run_written");
   into.push_back(std::move(run));
   table.Clear();
   return {};
 }
 
-Status TieredIndex::MergeRunsOf(Runs& runs, std::vector<std::string>& replaced) {
+Status TieredIndex::MergeRunsOf(Runs& runs, std::vector<std::string>& replaced, DeadEntries dead) {
   const size_t count = ChooseRunsToMerge(runs, options_.runs_max);
   if (count == 0) return {};
   const std::span<const std::unique_ptr<IndexRun>> chosen(runs.data(), count);
-  SLUICE_LET(auto merged, MergeRuns(fs_, options_.folder, NextRunName(), files_, chosen));
+  SLUICE_LET(auto merged, MergeRuns(fs_, options_.folder, NextRunName(), files_, chosen, dead));
   for (const auto& run : chosen) replaced.push_back(run->name());
   runs.erase(runs.begin(), runs.begin() + static_cast<ptrdiff_t>(count));
   runs.push_back(std::move(merged));

@@ -11,6 +11,7 @@
 #include "merge/index_run.h"
 #include "merge/key_index.h"
 #include "merge/memory_table.h"
+#include "merge/run_merge.h"
 
 namespace sluice::merge {
 
@@ -54,12 +55,12 @@ class TieredIndex final : public KeyIndex {
   // Makes a run of what is alive in `table`, which is empty then.
   Status Spill(MemoryTable& table, Runs& into);
   // Merges runs until at most runs_max are left; the names replaced go to `replaced`.
-  Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced);
+  Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced, DeadEntries dead);
   Status MoveRecent();
   void Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of);
   Status SpillGathered(Runs& into);
   // Everything that Publish and FinishLoad do on disk.
-  Status Settle(bool spill_tail);
+  Status Settle(bool spill_tail, DeadEntries dead);
   Status WriteManifest();
 
   FileSystem& fs_;

@@ -129,7 +129,7 @@ TEST_F(TieredIndexTest, RunsFromElsewhereAreTakenTogetherOrNotAtAll) {
   files_.SetRecordCount(file, 2);
   const auto make = [&](const std::string& name, int key, uint32_t row) {
     stored_[{static_cast<uint32_t>(file), row}] = std::to_string(key);
-    const IndexEntry entry{FingerprintOf(std::to_string(key)), {file, row}};
+    IndexEntry entry{FingerprintOf(std::to_string(key)), {file, row}};
     Must(WriteRun(fs_, "/state/copied", name, files_, {&entry, 1}));
     return "/state/copied/" + name;
   };
