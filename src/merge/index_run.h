@@ -140,6 +140,8 @@ class RunWriter {
   };
 
   RunWriter(FileSystem& fs, std::string folder, std::string name, const FileSet& files);
+  // Where so many bytes may be put.
+  char* Room(size_t size);
   void Append(const void* bytes, size_t size);
   Status Flush();
   uint32_t OrdinalOf(FileId file);
@@ -153,6 +155,7 @@ class RunWriter {
   const FileSet& files_;
   std::unique_ptr<File> file_;
   std::string buffer_;
+  size_t filled_ = 0;  // of it
   HashState hash_;
   uint64_t written_ = 0;
   RunFooter footer_;

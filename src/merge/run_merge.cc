@@ -5,7 +5,6 @@
 #include <bit>
 #include <numeric>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
 #include "merge/index_run_internal.h"
@@ -14,21 +13,12 @@ namespace sluice::merge {
 
 namespace {
 
-bool PlaceLess(const IndexEntry& a, const IndexEntry& b) {
-  return std::tie(a.at.file, a.at.row) < std::tie(b.at.file, b.at.row);
-}
-
-uint64_t CountFiles(std::span<const IndexEntry> entries) {
-  std::unordered_set<FileId> files;
-  for (const IndexEntry& entry : entries) files.insert(entry.at.file);
-  return files.size();
-}
-
-bool EntryLess(const IndexEntry& a, const IndexEntry& b) {
+constexpr auto kEntryLess = [](const IndexEntry& a, const IndexEntry& b) {
   const Fingerprint first = a.fingerprint >> kRunFingerprintDrop;
   const Fingerprint second = b.fingerprint >> kRunFingerprintDrop;
-  return first != second ? first < second : PlaceLess(a, b);
-}
+  if (first != second) return first < second;
+  return std::tie(a.at.file, a.at.row) < std::tie(b.at.file, b.at.row);
+};
 
 // Sorts entries all of whose fingerprints have the same `known_bits` upper bits. Fingerprints are
 // hashes: dealt out by the bits below, at most 256 pieces at a time, they soon lie in pieces of a
@@ -38,7 +28,7 @@ void SortForRun(std::span<IndexEntry> entries, std::span<IndexEntry> scratch, in
   constexpr int kBitsAtOnce = 8;
   const int bits_left = 64 - kRunFingerprintDrop - known_bits;
   if (entries.size() <= 2 * kEntriesPerPiece || bits_left == 0) {
-    std::sort(entries.begin(), entries.end(), EntryLess);
+    std::sort(entries.begin(), entries.end(), kEntryLess);
     return;
   }
   const int wanted = static_cast<int>(std::bit_width(entries.size() / kEntriesPerPiece));
@@ -65,7 +55,7 @@ Result<std::unique_ptr<IndexRun>> WriteRun(FileSystem& fs, const std::string& fo
   std::vector<IndexEntry> scratch(entries.size());
   SortForRun(entries, scratch, 0);
   SLUICE_LET(const auto writer, RunWriter::Create(fs, folder, std::move(name), files,
-                                                  entries.size(), CountFiles(entries)));
+                                                  entries.size(), files.files().size()));
   for (const IndexEntry& entry : entries) SLUICE_TRY(writer->Add(entry));
   return writer->Finish();
 }

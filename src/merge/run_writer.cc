@@ -9,6 +9,7 @@ namespace sluice::merge {
 namespace {
 
 constexpr size_t kFlushBytes = 1 << 20;
+constexpr size_t kBufferBytes = kFlushBytes + 64;
 constexpr uint64_t kEntriesPerBucket = 16;
 constexpr uint64_t kNarrowFilesMax = 1 << 16;
 
@@ -38,16 +39,21 @@ Result<std::unique_ptr<RunWriter>> RunWriter::Create(FileSystem& fs, const std::
   return out;
 }
 
+char* RunWriter::Room(size_t size) {
+  if (filled_ + size > buffer_.size()) buffer_.resize(std::max(filled_ + size, kBufferBytes));
+  return buffer_.data() + filled_;
+}
+
 void RunWriter::Append(const void* bytes, size_t size) {
-  buffer_.append(static_cast<const char*>(bytes), size);
+  std::memcpy(Room(size), bytes, size);
+  filled_ += size;
 }
 
 Status RunWriter::Flush() {
-  XXH3_64bits_update(hash_.state, buffer_.data(), buffer_.size());
-  written_ += buffer_.size();
-  SLUICE_TRY(file_->Append(buffer_));
-  buffer_.clear();
-  return {};
+  const std::string_view bytes(buffer_.data(), std::exchange(filled_, 0));
+  XXH3_64bits_update(hash_.state, bytes.data(), bytes.size());
+  written_ += bytes.size();
+  return file_->Append(bytes);
 }
 
 uint32_t RunWriter::OrdinalOf(FileId file) {
@@ -62,18 +68,16 @@ uint32_t RunWriter::OrdinalOf(FileId file) {
 Status RunWriter::Add(const IndexEntry& entry) {
   const auto tag = static_cast<uint32_t>(entry.fingerprint >> kRunFingerprintDrop);
   const uint32_t ordinal = OrdinalOf(entry.at.file);
-  char bytes[sizeof(tag) + sizeof(ordinal) + sizeof(entry.at.row)];
-  char* at = bytes;
+  char* at = Room(sizeof(tag) + sizeof(ordinal) + sizeof(entry.at.row));
   std::memcpy(at, &tag, sizeof(tag));
   at += sizeof(tag);
   std::memcpy(at, &ordinal, sizeof(ordinal));  // little-endian: the low bytes come first
   at += footer_.ordinal_width;
   std::memcpy(at, &entry.at.row, sizeof(entry.at.row));
-  at += sizeof(entry.at.row);
-  Append(bytes, static_cast<size_t>(at - bytes));
+  filled_ += sizeof(tag) + footer_.ordinal_width + sizeof(entry.at.row);
   ++directory_[entry.fingerprint >> (64 - footer_.directory_bits)];
   ++footer_.entry_count;
-  if (buffer_.size() >= kFlushBytes) return Flush();
+  if (filled_ >= kFlushBytes) return Flush();
   return {};
 }
 
