@@ -266,7 +266,7 @@ bool Mirror::CopyDone(const CopyTask& task, Result<CopiedTable> copied) {
     ReachFaultPoint("copy.handed_over");
   });
   // Its first commit is at a cut from there on, also where nothing happens: a new bus holds no cut
-  // at the slot's own position, but the source was nudged past it (wal_position.h).
+  // at the slot's own position, and the source goes on above (HoldSnapshot saw to it).
   RequestCut(Lsn{shared->filter_until.value + 1});
   return true;
 }

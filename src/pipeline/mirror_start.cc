@@ -19,6 +19,18 @@ std::string PropertyOr(const iceberg::LoadedTable& table, const std::string& key
   return found == table.metadata.properties.end() ? otherwise : found->second;
 }
 
+// Whether `listed`, of the ledger's newest row, is our newest commit, or what another program made
+// of it by then without changing a row (else the table fails by its foreign change).
+bool StandsOn(const iceberg::TableMetadata& table, iceberg::SnapshotId listed,
+              iceberg::SnapshotId ours) {
+  if (listed == ours) return true;
+  for (const iceberg::Snapshot* snapshot : table.Ancestry()) {
+    if (snapshot->id == listed) return true;
+    if (snapshot->id == ours) return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 Mirror::Mirror(PipelineOptions options, Surroundings around)
@@ -150,8 +162,8 @@ Result<StartDecision> Mirror::Decide() {
   return DecideStart(found);
 }
 
-// Where the lake holds the table: the cut of its newest marks, or the ledger's, if that lists the
-// marks' snapshot: an idle table stands where the others do. Nothing: no commit of ours.
+// Where the lake holds the table: the cut of its newest marks, or the ledger's, if that lists what
+// still stands: an idle table is where the others are. Nothing: no commit of ours.
 Result<std::optional<Cut>> Mirror::PositionOf(const iceberg::LoadedTable& table,
                                               const std::string& source) const {
   SLUICE_LET(const auto marks, iceberg::FindMarks(table.metadata, source, options_.name));
@@ -159,8 +171,8 @@ Result<std::optional<Cut>> Mirror::PositionOf(const iceberg::LoadedTable& table,
   if (ledger_ && !ledger_->rows.empty()) {
     const iceberg::LedgerRow& newest = ledger_->rows.back();
     const auto listed = newest.tables.find(table.identifier.ToString());
-    if (listed != newest.tables.end() && listed->second == marks->snapshot_id &&
-        newest.marks.cut.lsn > marks->marks.cut.lsn) {
+    if (listed != newest.tables.end() && newest.marks.cut.lsn > marks->marks.cut.lsn &&
+        StandsOn(table.metadata, listed->second, marks->snapshot_id)) {
       return std::optional(newest.marks.cut);
     }
   }

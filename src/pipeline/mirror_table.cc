@@ -176,6 +176,7 @@ Result<iceberg::PreparedCommit> MirrorTable::Prepare(Cut cut, int64_t now_ms) {
   iceberg::CommitOptions options;
   options.history = chosen_.options.history;
   options.now_ms = now_ms;
+  options.delete_tier_files = lake_.options.delete_tier_files;
   options.cache = lake_.manifests;
   window_rows_ = delta.rows_added - delta.rows_deleted;
   SLUICE_LET(const auto replaced_head, RememberReplaced(now_ms), "looking at what {} replaces",

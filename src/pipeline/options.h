@@ -54,6 +54,7 @@ struct PipelineOptions {
   int64_t file_bytes = 128 << 20;             // data files roll here
   // Files of a lake table that was replaced: as long after a commit its answer may be unclear.
   int64_t replaced_keep_us = int64_t{3600} * 1'000'000;
+  int delete_tier_files = 10;  // iceberg::CommitOptions
 };
 
 // What some table keeps, the most of each kind.

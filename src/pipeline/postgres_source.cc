@@ -50,6 +50,8 @@ Status WaitForStandbys(postgres::Connection& session) {
   SLUICE_LET(const postgres::Rows setting,
              session.Query("SELECT current_setting('synchronous_standby_names')"));
   if (setting.at(0).at(0).value_or("").empty()) return {};
+  // A snapshot lists those in progress below the newest xid that has ended: ours is above theirs.
+  SLUICE_TRY(postgres::EndEmptyTransaction(session));
   SLUICE_LET(const SnapshotVisibility first, AskSnapshot(session));
   if (first.in_progress.empty()) return {};
   log::Get("pipeline")
@@ -83,6 +85,7 @@ Result<HeldSnapshot> Hold(const postgres::ConnectionOptions& source, const std::
   SLUICE_LET(out.visibility, ParseSnapshot(exported.at(0).at(1).value_or("")));
   SLUICE_LET(const auto other, postgres::Connection::Open(source));
   SLUICE_LET(out.insert_lsn, postgres::PositionToReach(*other));
+  SLUICE_TRY(postgres::EndEmptyTransaction(*other));  // the copies need a cut above it
   if (!imported.empty()) SLUICE_TRY(WaitUntilVisible(*other, out.visibility));
   return out;
 }

@@ -35,10 +35,12 @@ pipeline::PipelineOptions MakeOptions(Random& random) {
   out.bus.segment_bytes = uint64_t{1} << random.Between(11, 16);
   out.bus.disk_reserve_bytes = 0;
   if (random.OneIn(3)) out.bus.max_bytes = uint64_t{1} << random.Between(17, 19);
-  out.bus.retention_us = random.Between(8, 30) * kSecondUs;
-  out.memory_bytes = uint64_t{1} << random.Between(16, 26);
+  out.bus.retention_us = random.Between(1, random.OneIn(3) ? 4 : 30) * kSecondUs;
+  out.memory_bytes =
+      uint64_t{1} << (random.OneIn(2) ? random.Between(16, 17) : random.Between(16, 26));
   out.cut_interval_us = random.Between(50, 1500) * kMillis;
   out.idle_cut_interval_us = random.Between(1, 10) * kSecondUs;
+  out.delete_tier_files = static_cast<int>(random.Between(2, 10));
   out.replaced_keep_us = random.Between(1, 20) * kSecondUs;
   if (random.OneIn(4)) out.confirm_after = pipeline::ConfirmAfter::kLake;
   return out;

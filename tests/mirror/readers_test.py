@@ -11,7 +11,7 @@ import pytest
 
 from harness.readers import (SparkReader, assert_readers_agree, assert_same_rows, duckdb_connection, load_table,
                              metadata_location, source_rows, spark_jars)
-from harness.postgres import ThrowawayPostgres
+from harness.postgres import ThrowawayPostgres, lsn
 from harness.sluice import Sluice
 from mirror.mirrored import assert_metadata, assert_mirrored, pipeline, states
 
@@ -125,7 +125,7 @@ def change_and_compare(pg: ThrowawayPostgres, sluice: Sluice, step: int) -> None
     for sql in STEPS:
         pg.psql(sql.format(n=step))
         sluice.ok("wait")
-    assert states(sluice) == {"public.orders": "live", "public.lines": "live"}, sluice.log_tail()
+    assert set(states(sluice).values()) == {"live"}, sluice.log_tail()
     # Without the metadata check: what Spark writes is its own affair.
     assert_readers_agree(source_rows(pg, "orders"), sluice.catalog_db, "public.orders")
 
@@ -148,6 +148,27 @@ def test_spark_looks_after_our_table_between_commits(tmp_path: pathlib.Path, spa
         sluice.run_background()
         sluice.caught_up()
         change_and_compare(pg, sluice, 9)
+
+
+def test_an_idle_table_that_spark_compacted_goes_on_after_restarts(tmp_path: pathlib.Path, spark: SparkReader) -> None:
+    """The bus no longer goes back to its own last commit; the ledger says that it stands where the others do."""
+    wide = "CREATE TABLE wide (id int PRIMARY KEY, v text);"
+    with pipeline(tmp_path, SHOP + wide, bus={"retention": "1s"}) as (pg, sluice):
+        sluice.run_background()
+        sluice.caught_up()
+        begin = sluice.json("bus", "info")["last_lsn"]
+        spark.execute(sluice.catalog_db, UPKEEP["compaction"])
+        assert sluice.stop() == 0
+        sluice.run_background()  # its head is Spark's from here on, and the ledger lists that
+        sluice.caught_up()
+        for part in range(3):  # a segment of the bus each
+            pg.psql(f"INSERT INTO wide SELECT i, repeat(md5(i::text), 1000) FROM generate_series({part * 2100 + 1}, {part * 2100 + 2100}) i")
+            sluice.caught_up()
+        sluice.wait_for(lambda: lsn(sluice.json("bus", "info")["first_lsn"]) > lsn(begin), 60, "the bus to be trimmed")
+        assert sluice.stop() == 0
+        sluice.run_background()
+        sluice.caught_up()
+        change_and_compare(pg, sluice, 1)
 
 
 def test_a_rollback_by_hand_is_made_good(tmp_path: pathlib.Path, spark: SparkReader) -> None:
