@@ -28,13 +28,13 @@ struct MemoryShares {
     return total_bytes / 8 / 32 / static_cast<uint64_t>(std::max(workers, 2));
   }
   // Merge: a table's folded window and its open row group.
-  uint64_t window() const { return std::max<uint64_t>(total_bytes / 16, 1 << 20); }
+  uint64_t window() const { return total_bytes / 16; }
   uint64_t row_group() const { return std::max<uint64_t>(total_bytes / 16, 1 << 20); }
   // Merge: the windows of all tables together; the largest gives way.
   uint64_t windows() const { return total_bytes / 4; }
   // Index: entries of one table in memory, before they become a run; 16 bytes each, in a hash table
   // that is between 7/16 and 7/8 full.
-  uint64_t index_entries() const { return std::max<uint64_t>(total_bytes / 16 / 32, 1 << 14); }
+  uint64_t index_entries() const { return std::max<uint64_t>(total_bytes / 16 / 32, 64); }
   // Index: the entries of all tables together; the largest gives way.
   uint64_t indexes() const { return total_bytes / 8; }
 };

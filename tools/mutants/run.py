@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does the simulator bite? Breaks one safety line of the program at a time and runs simulated lives until a rule breaks.
 Last line `N passed, M failed`: passed = caught by a rule that must catch it; a mutant that survives or does not apply has
-failed. With names: only those.
+failed. With names: only those. --check: only whether they still apply, which takes no build (test mutants.apply).
 
 All mutants are woven into one copy of the tree, each behind a switch (an environment variable), so that they cost one
 build; with none switched on the same program must hold every rule.
@@ -129,8 +129,18 @@ def judge(mutant: Mutant) -> tuple[bool, str]:
     return False, "SURVIVED"
 
 
+def check(mutants: list[Mutant]) -> int:
+    hindered = weave(mutants)[1]
+    for name, words in hindered.items():
+        print(f"{name}: {words}")
+    print(f"{len(mutants) - len(hindered)} of {len(mutants)} mutants apply")
+    return 1 if hindered else 0
+
+
 def main() -> int:
     mutants = [parse(path) for path in sorted(pathlib.Path(__file__).parent.glob("*.mutant"))]
+    if sys.argv[1:] == ["--check"]:
+        return check(mutants)
     chosen = [mutant for mutant in mutants if len(sys.argv) == 1 or mutant.name in sys.argv[1:]]
     print(f"==> {len(chosen)} mutants (2 cores: 10 minutes, and the build)", flush=True)
     woven, hindered = weave(mutants)
