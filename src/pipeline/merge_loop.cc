@@ -23,7 +23,7 @@ MergeLoop::MergeLoop(const Lake& lake, ReaderFactory readers, iceberg::Ledger le
                      StatusBoard& board)
     : lake_(lake), readers_(std::move(readers)), ledger_(std::move(ledger)), board_(board) {
   main_ = std::make_unique<MergeGroup>(lake_, nullptr, position);
-  last_commit_us_ = lake_.clock.SteadyMicros();
+  last_commit_ = {lake_.clock.SteadyMicros(), lake_.clock.SteadyMicros()};
   committed_ = position.lsn.value;
 }
 
@@ -110,8 +110,11 @@ bool MergeLoop::CommitDue(const MergeGroup& group, bool is_main) const {
       !is_main && (main_->empty() || group.window_cut().lsn >= main_->position().lsn);
   if (joins) return true;
   if (flush_ > group.position().lsn || (is_main && IsAwaited())) return true;
-  const int64_t age = lake_.clock.SteadyMicros() - last_commit_us_;
-  return age >= (group.has_changes() ? group.freshness_us() : kIdleLedgerUs);
+  const int64_t now = lake_.clock.SteadyMicros();
+  const int64_t interval = group.has_changes() ? group.freshness_us() : kIdleLedgerUs;
+  // From begin to begin; but a third of the time at least belongs to what is read between commits.
+  const auto& [begun, ended] = last_commit_;
+  return now - begun >= interval && now - ended >= (ended - begun) / 2;
 }
 
 // By a copied table, which may only be committed further on than the main group is.
@@ -123,6 +126,7 @@ bool MergeLoop::IsAwaited() const {
 
 Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   if (!is_main) SLUICE_TRY(CheckEpoch());
+  const int64_t begun = lake_.clock.SteadyMicros();
   std::vector<TableFault> faults;
   SLUICE_LET(const std::vector<TableId> conflicted,
              group.Commit(is_main ? &ledger_ : nullptr, faults));
@@ -130,7 +134,7 @@ Result<bool> MergeLoop::CommitGroup(MergeGroup& group, bool is_main) {
   for (const TableFault& fault : faults) SLUICE_TRY(HandleFault(group, fault));
   rewind_due_ = rewind_due_ || !faults.empty();
   publish_due_ = true;
-  last_commit_us_ = lake_.clock.SteadyMicros();
+  last_commit_ = {begun, lake_.clock.SteadyMicros()};
   if (is_main) LedgerStandsAt(group.position());
   SLUICE_TRY(group.SpillIndexes(LeftOf(lake_.memory().indexes(), group, &MergeGroup::index_bytes)));
   return true;

@@ -139,7 +139,10 @@ class MergeLoop {
   std::list<Arrival> arrivals_;
   std::map<TableId, Lsn> pins_;
   Lsn flush_;
-  int64_t last_commit_us_ = 0;
+  struct {
+    int64_t begun_us = 0;
+    int64_t ended_us = 0;
+  } last_commit_;
   int64_t last_publish_us_ = 0;
   bool publish_due_ = false;  // a commit, for which somebody may wait
   int64_t last_removal_us_ = 0;
