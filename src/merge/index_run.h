@@ -110,6 +110,7 @@ class IndexRun {
     const char* end = entries_ + (i + 1) * entry_width_;
     return {files_[OrdinalAt(i)], Load<uint32_t>(end - sizeof(uint32_t))};
   }
+
   std::string name_;
   std::unique_ptr<MappedFile> file_;
   RunFooter footer_;

@@ -34,7 +34,7 @@ struct MemoryShares {
   uint64_t windows() const { return total_bytes / 4; }
   // Index: entries of one table in memory, before they become a run; 16 bytes each, in a hash table
   // that is between 7/16 and 7/8 full.
-  uint64_t index_entries() const { return std::max<uint64_t>(total_bytes / 16 / 32, 64); }
+  uint64_t index_entries() const { return total_bytes / 16 / 32; }
   // Index: the entries of all tables together; the largest gives way.
   uint64_t indexes() const { return total_bytes / 8; }
 };

@@ -125,7 +125,7 @@ def change_and_compare(pg: ThrowawayPostgres, sluice: Sluice, step: int) -> None
     for sql in STEPS:
         pg.psql(sql.format(n=step))
         sluice.ok("wait")
-    assert set(states(sluice).values()) == {"live"}, sluice.log_tail()
+    assert states(sluice) == {"public.orders": "live", "public.lines": "live"}, sluice.log_tail()
     # Without the metadata check: what Spark writes is its own affair.
     assert_readers_agree(source_rows(pg, "orders"), sluice.catalog_db, "public.orders")
 
@@ -168,7 +168,9 @@ def test_an_idle_table_that_spark_compacted_goes_on_after_restarts(tmp_path: pat
         assert sluice.stop() == 0
         sluice.run_background()
         sluice.caught_up()
-        change_and_compare(pg, sluice, 1)
+        pg.psql(STEPS[0].format(n=1))
+        sluice.caught_up()
+        assert_readers_agree(source_rows(pg, "orders"), sluice.catalog_db, "public.orders")
 
 
 def test_a_rollback_by_hand_is_made_good(tmp_path: pathlib.Path, spark: SparkReader) -> None:
