@@ -25,18 +25,11 @@ struct FreeResult {
 struct FreeCancel {
   void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
 };
-struct FreeBuffer {
-  void operator()(char* buffer) const { PQfreemem(buffer); }
-};
 using ConnectionHandle = std::unique_ptr<PGconn, FreeConnection>;
 using ResultHandle = std::unique_ptr<PGresult, FreeResult>;
 
 // libpq waits without end when connect_timeout is zero.
 constexpr int kForeverS = 24 * 3600;
-
-bool IsCopy(ExecStatusType status) {
-  return status == PGRES_COPY_BOTH || status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
-}
 
 class LibpqConnection final : public Connection {
  public:
@@ -71,22 +64,16 @@ class LibpqConnection final : public Connection {
   ResultHandle NextResult();
   Error Failure(const PGresult* result);
   Error Lost();
-  // The status that ends a COPY in either form; the connection is idle after it.
-  Status EndCopy();
-  std::string_view Hold(char* buffer, int size);
-  // The same without libpq, where the bytes of the socket are the messages.
-  bool direct() const { return !encrypted() && PQgssEncInUse(connection_.get()) == 0; }
   Error Judge(Error error);
+  // A COPY in either form goes past libpq.
+  std::unique_ptr<WireSocket> Wire();
   Status StartWire(const std::string& sql, char expected);
   Status EndWire(Status ended);
-  Result<std::span<const std::string_view>> ReadWire();
-  Result<std::optional<std::string_view>> PollWire();
 
   ConnectionHandle connection_;
   std::unique_ptr<PGcancel, FreeCancel> cancel_;
-  std::unique_ptr<char, FreeBuffer> buffer_;  // what the last ReadCopy/ReceiveCopyData returned
-  std::vector<std::string_view> rows_;        // of the last ReadCopy
-  std::unique_ptr<WireReader> wire_;          // while a COPY goes past libpq
+  std::vector<std::string_view> rows_;  // of the last ReadCopy
+  std::unique_ptr<WireReader> wire_;    // during a COPY
   bool replication_;
   int silence_max_ms_;   // -1: for ever
   int silent_ms_ = 0;    // so far, where it is counted piece by piece
@@ -95,8 +82,9 @@ class LibpqConnection final : public Connection {
   std::atomic<bool> cancelled_ = false;
 };
 
-// Under TLS decrypted bytes may wait inside the library while the socket is silent.
+// Under TLS decrypted bytes may wait inside libpq while the socket is silent.
 constexpr int kEncryptedWaitMs = 20;
+constexpr const char* kTlsLibrary = "OpenSSL";  // as libpq names it
 
 Error LibpqConnection::Lost() {
   if (silent_) return SilentError(silence_max_ms_);
@@ -140,7 +128,6 @@ ResultHandle LibpqConnection::Run(const std::string& sql, std::span<const std::s
     ResultHandle next = NextResult();
     if (next == nullptr) break;
     last = std::move(next);
-    if (IsCopy(PQresultStatus(last.get()))) break;
   }
   if (broken_) return nullptr;
   return last;
@@ -203,38 +190,19 @@ bool LibpqConnection::alive() {
   return wire_ != nullptr || PQconsumeInput(connection_.get()) != 0;
 }
 
-Status LibpqConnection::StartCopyOut(const std::string& sql) {
-  cancelled_ = false;
-  if (direct()) return StartWire(sql, 'H');
-  const ResultHandle result = Run(sql, {});
-  if (PQresultStatus(result.get()) != PGRES_COPY_OUT) return Failure(result.get());
-  return {};
-}
-
-std::string_view LibpqConnection::Hold(char* buffer, int size) {
-  buffer_.reset(buffer);
-  return {buffer, static_cast<size_t>(size)};
-}
-
-Status LibpqConnection::EndCopy() {
-  Status out;
-  while (const ResultHandle result = NextResult()) {
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) continue;
-    if (out) out = Failure(result.get());
-    // Both directions of a replication COPY stay open until we end ours; a caller that sees the
-    // stream end drops the connection.
-    if (IsCopy(status)) break;
-  }
-  if (broken_ && out) return Lost();
-  return out;
+std::unique_ptr<WireSocket> LibpqConnection::Wire() {
+  const int socket = PQsocket(connection_.get());
+  if (!encrypted()) return PlainSocket(socket);
+  return TlsSocket(static_cast<ssl_st*>(PQsslStruct(connection_.get(), kTlsLibrary)), socket);
 }
 
 Status LibpqConnection::StartWire(const std::string& sql, char expected) {
-  const int socket = PQsocket(connection_.get());
+  cancelled_ = false;
+  if (broken_ || PQstatus(connection_.get()) != CONNECTION_OK) return Lost();
+  auto socket = Wire();
   // Who reads a stream waits by itself, and not only for the socket.
-  if (broken_) return Lost();
-  wire_ = std::make_unique<WireReader>(socket, !replication_ && IsTcp(socket), silence_max_ms_);
+  const bool gathers = !replication_ && IsTcp(socket->handle());
+  wire_ = std::make_unique<WireReader>(std::move(socket), gathers, silence_max_ms_);
   const Status sent = wire_->Send('Q', std::string_view(sql.c_str(), sql.size() + 1));
   if (!sent) return EndWire(sent);
   while (true) {
@@ -264,7 +232,10 @@ Status LibpqConnection::EndWire(Status ended) {
   return ended ? finished : ended;
 }
 
-Result<std::span<const std::string_view>> LibpqConnection::ReadWire() {
+Status LibpqConnection::StartCopyOut(const std::string& sql) { return StartWire(sql, 'H'); }
+
+Result<std::span<const std::string_view>> LibpqConnection::ReadCopy() {
+  if (wire_ == nullptr) return Lost();
   while (true) {
     const auto message = wire_->Next();
     if (message && message->kind == 'd') {
@@ -281,7 +252,12 @@ Result<std::span<const std::string_view>> LibpqConnection::ReadWire() {
   }
 }
 
-Result<std::optional<std::string_view>> LibpqConnection::PollWire() {
+Status LibpqConnection::StartReplication(const std::string& command) {
+  return StartWire(command, 'W');
+}
+
+Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
+  if (wire_ == nullptr) return Lost();
   while (true) {
     SLUICE_LET(const auto message, wire_->Poll());
     if (!message) return std::optional<std::string_view>();
@@ -293,53 +269,9 @@ Result<std::optional<std::string_view>> LibpqConnection::PollWire() {
   }
 }
 
-// libpq's own loop: one malloc and memcpy a CopyData.
-Result<std::span<const std::string_view>> LibpqConnection::ReadCopy() {
-  if (wire_ != nullptr) return ReadWire();
-  char* buffer = nullptr;
-  int size = broken_ ? -2 : PQgetCopyData(connection_.get(), &buffer, 1);
-  silent_ms_ = 0;
-  while (size == 0) {
-    if (!AwaitInput() || PQconsumeInput(connection_.get()) == 0) return Lost();
-    size = PQgetCopyData(connection_.get(), &buffer, 1);
-  }
-  if (size > 0) {
-    rows_.assign(1, Hold(buffer, size));
-    return rows_;
-  }
-  if (size == -2) return Lost();
-  SLUICE_TRY(EndCopy());
-  return std::span<const std::string_view>();
-}
-
-Status LibpqConnection::StartReplication(const std::string& command) {
-  if (direct()) return StartWire(command, 'W');
-  const ResultHandle result = Run(command, {});
-  if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) return Failure(result.get());
-  return {};
-}
-
-Result<std::optional<std::string_view>> LibpqConnection::ReceiveCopyData() {
-  if (wire_ != nullptr) return PollWire();
-  for (const bool may_read : {true, false}) {
-    char* buffer = nullptr;
-    const int size = PQgetCopyData(connection_.get(), &buffer, 1);
-    if (size > 0) return std::optional(Hold(buffer, size));
-    if (size == -2) return Lost();
-    if (size == -1) {
-      SLUICE_TRY(EndCopy());
-      return MakeError(ErrorKind::kUnavailable, "the server ended the replication stream");
-    }
-    if (may_read && PQconsumeInput(connection_.get()) == 0) return Lost();
-  }
-  return std::optional<std::string_view>();
-}
-
 Status LibpqConnection::SendCopyData(std::string_view bytes) {
-  if (wire_ != nullptr) return wire_->Send('d', bytes);
-  const int queued = PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size()));
-  if (queued != 1 || PQflush(connection_.get()) < 0) return Lost();
-  return {};
+  if (wire_ == nullptr) return Lost();
+  return wire_->Send('d', bytes);
 }
 
 void LibpqConnection::Cancel() {
@@ -417,6 +349,16 @@ Status Settle(Connection& connection) {
   return {};
 }
 
+// A COPY is read past libpq, and so must be encrypted in a way that is known here.
+Status CheckEncryption(PGconn* connection) {
+  const bool gss = PQgssEncInUse(connection) != 0;
+  const bool tls = PQsslInUse(connection) != 0;
+  if (!gss && (!tls || PQsslStruct(connection, kTlsLibrary) != nullptr)) return {};
+  return MakeError(ErrorKind::kConfig, "the session is encrypted by {}, which Sluice does not read",
+                   gss ? "GSSAPI" : "another library than OpenSSL")
+      .WithHint("add gssencmode=disable and sslmode=verify-full to source.url");
+}
+
 Result<ConnectionHandle> Dial(const ConnectionOptions& options) {
   SLUICE_LET(const auto keywords, ConnectionKeywords(options));
   std::vector<const char*> names;
@@ -443,6 +385,7 @@ Result<ConnectionHandle> Dial(const ConnectionOptions& options) {
 
 Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
   SLUICE_LET(ConnectionHandle handle, Dial(options), "connecting to Postgres");
+  SLUICE_TRY(CheckEncryption(handle.get()), "connecting to Postgres");
   // The server's notices would go to stderr, past the log.
   PQsetNoticeProcessor(
       handle.get(), [](void*, const char*) {}, nullptr);

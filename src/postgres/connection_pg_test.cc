@@ -14,6 +14,7 @@ using testing::Connect;
 using testing::MakeDatabase;
 using testing::OptionsFor;
 using testing::Sql;
+using testing::ThrowawayPostgres;
 using testing::Value;
 
 TEST(ConnectionPg, OpensSessionsThatPrintLosslessly) {
@@ -53,8 +54,32 @@ Result<size_t> CopiedBytes(Connection& connection, const std::string& query) {
   }
 }
 
-TEST(ConnectionPg, CopiesRowsLargerThanItsBufferAndServesOnAfterwards) {
-  const auto connection = Connect("postgres");
+// By a unix socket, and by TCP under TLS.
+class ConnectionPgCopy : public ::testing::TestWithParam<bool> {
+ protected:
+  static std::unique_ptr<Connection> Open(bool replication = false) {
+    return GetParam() ? OpenTls(replication) : Connect("postgres", replication);
+  }
+
+ private:
+  static std::unique_ptr<Connection> OpenTls(bool replication) {
+    static const auto server = ThrowawayPostgres::Start({.settings = {}, .tls = true});
+    SLUICE_CHECK(server.has_value(), "{}", server.error().message());
+    ConnectionOptions options;
+    options.url = (*server)->tls_url();
+    options.replication = replication;
+    auto connection = Connection::Open(options);
+    SLUICE_CHECK(connection.has_value(), "{}", connection.error().message());
+    EXPECT_TRUE((*connection)->encrypted());
+    return std::move(*connection);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(, ConnectionPgCopy, ::testing::Bool(),
+                         [](const auto& tls) { return tls.param ? "Tls" : "Socket"; });
+
+TEST_P(ConnectionPgCopy, CopiesRowsLargerThanItsBufferAndServesOnAfterwards) {
+  const auto connection = Open();
   for (const size_t size : {size_t{1}, size_t{600'000}, size_t{9'000'000}, size_t{10}}) {
     const auto copied = CopiedBytes(
         *connection, fmt::format("SELECT repeat('x', {}) FROM generate_series(1, 3)", size));
@@ -64,8 +89,8 @@ TEST(ConnectionPg, CopiesRowsLargerThanItsBufferAndServesOnAfterwards) {
   }
 }
 
-TEST(ConnectionPg, ACopyThatFailsBeforeOrAmongItsRowsLeavesTheSessionUsable) {
-  const auto connection = Connect("postgres");
+TEST_P(ConnectionPgCopy, ACopyThatFailsBeforeOrAmongItsRowsLeavesTheSessionUsable) {
+  const auto connection = Open();
   for (const char* query :
        {"SELECT nothing", "SELECT 1 / (9000 - g) FROM generate_series(1, 9999) g"}) {
     const auto copied = CopiedBytes(*connection, query);
@@ -73,6 +98,74 @@ TEST(ConnectionPg, ACopyThatFailsBeforeOrAmongItsRowsLeavesTheSessionUsable) {
     EXPECT_EQ(copied.error().code(), query[7] == 'n' ? "42703" : "22012");
     EXPECT_EQ(Value(*connection, "SELECT 7"), "7");
   }
+}
+
+TEST_P(ConnectionPgCopy, CopiesToTheEndAndIsIdleAfterIt) {
+  const auto connection = Open();
+  ASSERT_TRUE(connection->StartCopyOut("COPY (SELECT generate_series(1, 3)) TO STDOUT"));
+  std::string all;
+  while (true) {
+    const auto rows = connection->ReadCopy();
+    ASSERT_TRUE(rows.has_value());
+    if (rows->empty()) break;
+    for (const std::string_view row : *rows) all += row;
+  }
+  EXPECT_EQ(all, "1\n2\n3\n");
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+  EXPECT_FALSE(connection->StartCopyOut("COPY nothing TO STDOUT"));
+  ASSERT_TRUE(
+      connection->StartCopyOut("COPY (SELECT 1 / (3 - g) FROM generate_series(1, 5) g) "
+                               "TO STDOUT"));
+  auto rows = connection->ReadCopy();
+  while (rows && !rows->empty()) rows = connection->ReadCopy();
+  ASSERT_FALSE(rows.has_value());
+  EXPECT_EQ(rows.error().code(), "22012");
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+}
+
+TEST_P(ConnectionPgCopy, ATransactionOfManyMegabytesComesByTheStreamWhole) {
+  const auto session = Open();
+  Sql(*session,
+      {"CREATE TABLE public.many (v text)", "CREATE PUBLICATION many FOR TABLE public.many"});
+  const auto stream = Open(true);
+  Sql(*stream, {"CREATE_REPLICATION_SLOT many TEMPORARY LOGICAL pgoutput"});
+  Sql(*session,
+      {"INSERT INTO public.many SELECT repeat(md5(i::text), 30) FROM generate_series(1, 20000) "
+       "i"});
+  ASSERT_TRUE(stream->StartReplication(
+      "START_REPLICATION SLOT many LOGICAL 0/0 (proto_version '1', publication_names 'many')"));
+  size_t inserts = 0;
+  size_t bytes = 0;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (inserts < 20000 && std::chrono::steady_clock::now() < deadline) {
+    const auto message = stream->ReceiveCopyData();
+    ASSERT_TRUE(message.has_value()) << message.error().message();
+    if (!message->has_value()) continue;
+    const bool insert = (**message)[0] == 'w' && (**message)[25] == 'I';
+    inserts += insert ? 1 : 0;
+    bytes += insert ? (*message)->size() : 0;
+  }
+  EXPECT_EQ(inserts, 20000U);
+  EXPECT_GT(bytes, 20000U * 960);
+  // Written up to 0/7, nothing flushed or applied: what the server took of it shows in its view.
+  ASSERT_TRUE(
+      stream->SendCopyData(std::string("r") + std::string(7, '\0') + '\7' + std::string(25, '\0')));
+  const std::string seen = "SELECT count(*) FROM pg_stat_replication WHERE write_lsn = '0/7'";
+  while (Value(*session, seen) != "1") ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+}
+
+TEST_P(ConnectionPgCopy, AServerThatGoesAwayDuringACopyIsALostConnection) {
+  const auto connection = Open();
+  const auto admin = Open();
+  ASSERT_TRUE(connection->StartCopyOut(
+      "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 10000000)) TO STDOUT"));
+  Sql(*admin, {fmt::format("SELECT pg_terminate_backend({}, 10000)", connection->backend_pid())});
+  auto rows = connection->ReadCopy();
+  while (rows && !rows->empty()) rows = connection->ReadCopy();
+  ASSERT_FALSE(rows.has_value());
+  EXPECT_EQ(rows.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(connection->Execute("SELECT 1").error().kind(), ErrorKind::kUnavailable);
+  EXPECT_FALSE(connection->ReadCopy().has_value());
 }
 
 TEST(ConnectionPg, NamesWhatKeepsItOut) {
@@ -119,29 +212,6 @@ TEST(ConnectionPg, TakesRawBytesFromSqlAsciiDatabases) {
   for (const bool replication : {false, true}) {
     EXPECT_EQ(Value(*Connect(database, replication), "SELECT E'\\xff'"), "\xff");
   }
-}
-
-TEST(ConnectionPg, CopiesToTheEndAndIsIdleAfterIt) {
-  const auto connection = Connect("postgres");
-  ASSERT_TRUE(connection->StartCopyOut("COPY (SELECT generate_series(1, 3)) TO STDOUT"));
-  std::string all;
-  while (true) {
-    const auto rows = connection->ReadCopy();
-    ASSERT_TRUE(rows.has_value());
-    if (rows->empty()) break;
-    for (const std::string_view row : *rows) all += row;
-  }
-  EXPECT_EQ(all, "1\n2\n3\n");
-  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
-  EXPECT_FALSE(connection->StartCopyOut("COPY nothing TO STDOUT"));
-  ASSERT_TRUE(
-      connection->StartCopyOut("COPY (SELECT 1 / (3 - g) FROM generate_series(1, 5) g) "
-                               "TO STDOUT"));
-  auto rows = connection->ReadCopy();
-  while (rows && !rows->empty()) rows = connection->ReadCopy();
-  ASSERT_FALSE(rows.has_value());
-  EXPECT_EQ(rows.error().code(), "22012");
-  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
 }
 
 TEST(ConnectionPg, StopsAStatementFromAnotherThread) {

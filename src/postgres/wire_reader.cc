@@ -1,9 +1,7 @@
 #include "postgres/wire_reader.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,12 +24,6 @@ constexpr size_t kMessageBytesMax = (size_t{1} << 30) + 64;  // MaxAllocSize, as
 // What one large row needed is not kept for all that follow.
 constexpr size_t kKeptBytesMax = 4 << 20;
 
-Error Lost(std::string_view why) {
-  return MakeError(ErrorKind::kUnavailable, "the connection to Postgres is lost: {}", why);
-}
-
-std::string Words(int error) { return std::strerror(error); }
-
 }  // namespace
 
 Status WireReader::Send(char kind, std::string_view body) {
@@ -39,18 +31,13 @@ Status WireReader::Send(char kind, std::string_view body) {
   std::string message(1, kind);
   message.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(body);
   std::string_view left = message;
-  while (!left.empty()) {
-    const ssize_t sent = send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
-      left.remove_prefix(static_cast<size_t>(sent));
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      pollfd room{socket_, POLLOUT, 0};
-      if (poll(&room, 1, silence_max_ms_) == 0) return SilentError(silence_max_ms_);
-    } else if (errno != EINTR) {
-      return Lost(Words(errno));
-    }
+  while (true) {
+    SLUICE_LET(const size_t sent, socket_->Send(left));
+    left.remove_prefix(sent);
+    if (left.empty()) return {};
+    pollfd room{socket_->handle(), POLLOUT, 0};
+    if (sent == 0 && poll(&room, 1, silence_max_ms_) == 0) return SilentError(silence_max_ms_);
   }
-  return {};
 }
 
 Result<WireMessage> WireReader::Next() {
@@ -81,8 +68,11 @@ Result<std::optional<WireMessage>> WireReader::Poll() {
 
 Status WireReader::Finish() {
   SetLowWater(1);
-  while (begin_ != end_) SLUICE_TRY(Next());
-  return {};
+  while (true) {
+    SLUICE_LET(const auto message, Poll());
+    if (!message && begin_ == end_) return {};
+    if (!message) SLUICE_TRY(Wait());
+  }
 }
 
 Result<std::optional<WireMessage>> WireReader::Take() {
@@ -110,29 +100,22 @@ Result<bool> WireReader::Fill() {
   if (end_ == buffer_.size()) {
     buffer_.resize(std::min(2 * buffer_.size(), wanted_ + kBufferBytes));
   }
-  while (true) {
-    const ssize_t got = recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
-    if (got > 0) {
-      end_ += static_cast<size_t>(got);
-      return true;
-    }
-    if (got == 0) return Lost("the server closed it");
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-    if (errno != EINTR) return Lost(Words(errno));
-  }
+  SLUICE_LET(const size_t got, socket_->Receive(buffer_.data() + end_, buffer_.size() - end_));
+  end_ += got;
+  return got > 0;
 }
 
 // First for much, then, where that does not come soon, for anything.
 Status WireReader::Wait() {
   if (silent_) return SilentError(silence_max_ms_);
-  pollfd waiting{socket_, POLLIN, 0};
+  pollfd waiting{socket_->handle(), POLLIN, 0};
   if (gathers_) {
     SetLowWater(kGatherBytes);
     if (poll(&waiting, 1, kGatherMs) != 0) return {};
     SetLowWater(1);
   }
   const int ready = poll(&waiting, 1, silence_max_ms_);
-  if (ready < 0 && errno != EINTR) return Lost(Words(errno));
+  if (ready < 0 && errno != EINTR) return LostError(std::strerror(errno));
   silent_ = ready == 0;
   return silent_ ? Status(SilentError(silence_max_ms_)) : Status();
 }
@@ -141,7 +124,7 @@ void WireReader::SetLowWater(int bytes) {
   if (!gathers_ || bytes == low_water_) return;
   low_water_ = bytes;
   // Where it is not supported every byte wakes us, as it would without.
-  setsockopt(socket_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+  setsockopt(socket_->handle(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 }
 
 Error SilentError(int milliseconds) {
@@ -149,13 +132,6 @@ Error SilentError(int milliseconds) {
                    "the connection to Postgres is lost: it was silent for {} ms", milliseconds)
       .WithHint(
           "look at the network between here and the server; `source: timeout:` sets the time");
-}
-
-bool IsTcp(int socket) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
-  return address.ss_family == AF_INET || address.ss_family == AF_INET6;
 }
 
 Error ServerError(std::string_view body) {

@@ -1,19 +1,20 @@
 // The server's messages straight from the socket, in large pieces and parsed in place. libpq opens
 // the session and speaks everything else; for the length of a COPY it is left out, since it costs a
 // system call every 8 to 16 KB and a malloc and a copy every message, and the way a reader reads
-// slows the server too (bench/README.md). Not for encrypted sessions: there the bytes of the
-// socket are not the messages.
+// slows the server too (bench/README.md).
 //
 // Begins while the session is idle, so that libpq holds no byte of it, and must have read up to
 // ReadyForQuery when libpq takes over again. A replication stream never hands back.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "postgres/wire_socket.h"
 
 namespace sluice::postgres {
 
@@ -26,8 +27,8 @@ class WireReader {
  public:
   // `gathers`: the socket can wait for much at once (TCP). `silence_max_ms`: how long Next and Send
   // wait for the server to do anything; -1: for ever.
-  WireReader(int socket, bool gathers, int silence_max_ms)
-      : socket_(socket),
+  WireReader(std::unique_ptr<WireSocket> socket, bool gathers, int silence_max_ms)
+      : socket_(std::move(socket)),
         gathers_(gathers),
         silence_max_ms_(silence_max_ms),
         buffer_(kBufferBytes) {}
@@ -56,7 +57,7 @@ class WireReader {
   Status Wait();
   void SetLowWater(int bytes);
 
-  int socket_;
+  std::unique_ptr<WireSocket> socket_;
   bool gathers_;
   int silence_max_ms_;
   bool silent_ = false;  // for longer than that
@@ -66,8 +67,6 @@ class WireReader {
   size_t wanted_ = 0;  // bytes of the message that is not whole yet
   int low_water_ = 1;
 };
-
-bool IsTcp(int socket);
 
 // A server that says nothing for so long, and may never again.
 Error SilentError(int milliseconds);

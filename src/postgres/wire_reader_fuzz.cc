@@ -19,7 +19,7 @@ class Exchange {
  public:
   Exchange() {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets_) != 0) std::abort();
-    reader_.emplace(sockets_[0], false, -1);
+    reader_.emplace(PlainSocket(sockets_[0]), false, -1);
   }
   ~Exchange() {
     reader_.reset();

@@ -40,7 +40,9 @@ class Wire {
     if (sockets_[1] >= 0) close(sockets_[1]);
     sockets_[1] = -1;
   }
-  WireReader Reader(int silence_max_ms = -1) { return {sockets_[0], false, silence_max_ms}; }
+  WireReader Reader(int silence_max_ms = -1) {
+    return {PlainSocket(sockets_[0]), false, silence_max_ms};
+  }
 
  private:
   int sockets_[2] = {-1, -1};

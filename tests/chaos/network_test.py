@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from harness import tls
+from harness.postgres import ThrowawayPostgres
 from harness.proxy import Proxy
 from mirror.load import TABLES, Load, schema
 
@@ -12,12 +14,26 @@ SILENCE = {"timeout": "2s"}
 SERVER_SILENCE = {"PGOPTIONS": "-c wal_sender_timeout=3s"}
 
 
-@pytest.fixture
-def proxied(place):
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="module")
+def server(root):
+    with ThrowawayPostgres() as pg:
+        tls.turn_on(pg, root)
+        pg.restart()
+        yield pg
+
+
+@pytest.fixture(params=["clear", "tls"])
+def proxied(request, root, place):
     """A pipeline that reaches its source through a proxy."""
     with Proxy(place.server.port) as proxy:
         place.proxy = proxy
-        place.configure(place.server.url(place.name).replace(f":{place.server.port}/", f":{proxy.port}/"), source=SILENCE)
+        clear = place.server.url(place.name).replace(f":{place.server.port}/", f":{proxy.port}/")
+        place.configure(tls.url(proxy.port, place.name, root / "root.crt") if request.param == "tls" else clear, source=SILENCE)
         place.psql(schema(3000, 2000))
         yield place
 

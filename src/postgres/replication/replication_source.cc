@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "postgres/wire_reader.h"
+#include "postgres/wire_socket.h"
 
 namespace sluice::postgres {
 
@@ -31,8 +31,6 @@ constexpr int kLoopbackReceiveBytes = 32 << 10;
 constexpr int kGatherBytes = 64 << 10;
 constexpr int kGatherMs = 5;
 constexpr uint64_t kBusyBytes = 32 << 10;  // since the last wait: rows stream in
-// Under TLS decrypted bytes may wait inside the library while the socket is silent.
-constexpr int64_t kEncryptedWaitMs = 20;
 
 bool IsLoopback(int socket) {
   sockaddr_storage peer{};
@@ -74,7 +72,7 @@ class LibpqReplicationSource final : public ReplicationSource {
   explicit LibpqReplicationSource(std::unique_ptr<Connection> connection)
       : connection_(std::move(connection)),
         pauses_(IsLoopback(connection_->socket())),
-        gathers_(!pauses_ && !connection_->encrypted() && IsTcp(connection_->socket())) {
+        gathers_(!pauses_ && IsTcp(connection_->socket())) {
     if (!pauses_) return;
     setsockopt(connection_->socket(), SOL_SOCKET, SO_RCVBUF, &kLoopbackReceiveBytes,
                sizeof(kLoopbackReceiveBytes));
@@ -108,7 +106,6 @@ class LibpqReplicationSource final : public ReplicationSource {
     pollfd waiting{connection_->socket(), POLLIN, 0};
     if (waiting.fd < 0) return;
     int64_t millis = std::max<int64_t>(0, (micros + 999) / 1000);
-    if (connection_->encrypted()) millis = std::min(millis, kEncryptedWaitMs);
     if (busy && gathers_) {
       SetLowWater(kGatherBytes);
       millis = std::min<int64_t>(millis, kGatherMs);

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,27 @@ Result<pid_t> Spawn(const std::vector<std::string>& command, const std::string& 
   return child;
 }
 
+Status Run(const std::vector<std::string>& command, const std::string& log) {
+  SLUICE_LET(const pid_t child, Spawn(command, log));
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0) return MakeError(ErrorKind::kUnavailable, "see {}", log);
+  return {};
+}
+
+Result<int> FreePort() {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  const bool found = bind(probe, any, size) == 0 && getsockname(probe, any, &size) == 0;
+  close(probe);
+  if (!found) return MakeError(ErrorKind::kUnavailable, "no port is free");
+  return ntohs(address.sin_port);
+}
+
 bool Answers(const std::string& url) { return PQping(url.c_str()) == PQPING_OK; }
 
 }  // namespace
@@ -64,27 +87,34 @@ Result<std::unique_ptr<ThrowawayPostgres>> ThrowawayPostgres::Start(
   return out;
 }
 
+Status ThrowawayPostgres::MakeCertificate() {
+  return Run({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+              "-subj", "/CN=localhost", "-keyout", folder_ + "/data/server.key", "-out",
+              folder_ + "/data/server.crt"},
+             folder_ + "/openssl.log");
+}
+
 Status ThrowawayPostgres::Initialize(const ThrowawayOptions& options) {
   if (geteuid() == 0 && chown(folder_.c_str(), kNobody, kNobody) != 0) {
     return MakeError(ErrorKind::kUnavailable, "cannot hand {} over", folder_);
   }
-  SLUICE_LET(const pid_t child,
-             Spawn({Program("initdb"), "-D", folder_ + "/data", "-U", "postgres", "-A", "trust",
-                    "-N", "--locale=C", "-E", options.encoding, "--no-instructions"},
-                   folder_ + "/initdb.log"));
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (status != 0) return MakeError(ErrorKind::kUnavailable, "see {}/initdb.log", folder_);
-  return {};
+  SLUICE_TRY(Run({Program("initdb"), "-D", folder_ + "/data", "-U", "postgres", "-A", "trust", "-N",
+                  "--locale=C", "-E", options.encoding, "--no-instructions"},
+                 folder_ + "/initdb.log"));
+  if (!options.tls) return {};
+  SLUICE_LET(port_, FreePort());
+  return MakeCertificate();
 }
 
 Status ThrowawayPostgres::Launch(const ThrowawayOptions& options) {
   std::vector<std::string> command{Program("postgres"), "-D", folder_ + "/data"};
   for (const std::string& setting :
-       {"unix_socket_directories=" + folder_, std::string("listen_addresses="),
-        std::string("fsync=off"), std::string("wal_level=logical"),
-        std::string("max_wal_senders=10"), std::string("max_replication_slots=10"),
-        std::string("shared_buffers=32MB"), std::string("timezone=UTC")}) {
+       {"unix_socket_directories=" + folder_, "port=" + std::to_string(port_),
+        std::string(options.tls ? "listen_addresses=127.0.0.1" : "listen_addresses="),
+        std::string(options.tls ? "ssl=on" : "ssl=off"), std::string("fsync=off"),
+        std::string("wal_level=logical"), std::string("max_wal_senders=10"),
+        std::string("max_replication_slots=10"), std::string("shared_buffers=32MB"),
+        std::string("timezone=UTC")}) {
     command.insert(command.end(), {"-c", setting});
   }
   for (const std::string& setting : options.settings) {
@@ -114,7 +144,11 @@ ThrowawayPostgres::~ThrowawayPostgres() {
 }
 
 std::string ThrowawayPostgres::url(const std::string& database) const {
-  return fmt::format("host={} port=5432 user=postgres dbname={}", folder_, database);
+  return fmt::format("host={} port={} user=postgres dbname={}", folder_, port_, database);
+}
+
+std::string ThrowawayPostgres::tls_url() const {
+  return fmt::format("host=127.0.0.1 port={} user=postgres dbname=postgres sslmode=require", port_);
 }
 
 }  // namespace sluice::postgres::testing
