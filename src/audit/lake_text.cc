@@ -113,7 +113,7 @@ void AppendDecimal(const arrow::Array& values, int64_t row, std::string& out) {
   if (negative) digits.erase(0, 1);
   const auto scale = static_cast<size_t>(type.scale());
   if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
-  if (scale > 0) digits.insert(digits.size() - scale, ".");
+  if (scale > 0) digits.insert(digits.size() - scale, 1, '.');
   out += (negative ? "-" : "") + digits;
 }
 

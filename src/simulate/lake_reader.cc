@@ -80,6 +80,8 @@ Status LakeChecker::CheckTable(size_t table, const iceberg::TableIdentifier& nam
   const auto row = catalog_.rows().find(name);
   if (row == catalog_.rows().end() || seen_[name] == row->second) return {};
   SLUICE_LET(const auto loaded, catalog_.Load(name), "checking {}", name.ToString());
+  if (!loaded)
+    return rule::Broken(rule::kFiles, "{} is in the catalog and is not there", name.ToString());
   for (const iceberg::Snapshot& snapshot : loaded->metadata.snapshots) {
     if (!contents_.contains(snapshot.id)) {
       SLUICE_LET(Content content, Read(loaded->metadata, snapshot), "checking {}", name.ToString());
@@ -199,6 +201,7 @@ Status LakeChecker::CheckLedger() {
   const auto row = catalog_.rows().find(name);
   if (row == catalog_.rows().end() || seen_[name] == row->second) return {};
   SLUICE_LET(const auto ledger, iceberg::ReadLedger(catalog_, store_, name), "checking the ledger");
+  if (!ledger) return rule::Broken(rule::kLedger, "the catalog's ledger is not there");
   for (const iceberg::LedgerRow& cut : ledger->rows) {
     const Lsn lsn = cut.marks.cut.lsn;
     if (!cuts_.emplace(lsn, cut.tables).second) continue;
