@@ -8,32 +8,37 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 }  // namespace
 
-Status CreateFoldersDurably(FileSystem& files, const std::string& folder,
-                            std::set<std::string>& durable) {
-  // All the way up: whoever made one of them may have died before it was durable.
-  std::vector<std::string> unsure;
-  for (std::string at = folder; !at.empty(); at = FolderOf(at)) {
-    SLUICE_LET(const bool exists, files.Exists(at));
-    if (exists && durable.contains(at)) break;
-    unsure.push_back(at);
-  }
+Status DurableFolders::Ensure(const std::string& folder) {
+  SLUICE_LET(const std::vector<std::string> unsure, Unsure(folder));
   if (unsure.empty()) return {};
-  SLUICE_TRY(files.CreateFolders(folder));
+  SLUICE_TRY(files_.CreateFolders(folder));
   for (const std::string& at : unsure) {
     const std::string parent = FolderOf(at).empty() ? "/" : FolderOf(at);
-    const Status synced = files.SyncFolder(parent);
+    const Status synced = files_.SyncFolder(parent);
     // A folder that we may not open, or that cannot be synced, is not one that we made.
     const bool foreign = !synced && (synced.error().kind() == ErrorKind::kConfig ||
                                      synced.error().code() == "EINVAL");
     if (!synced && !foreign) return synced.error();
   }
-  durable.insert(unsure.begin(), unsure.end());
+  const std::lock_guard guard(mutex_);
+  durable_.insert(unsure.begin(), unsure.end());
   return {};
 }
 
+// All the way up: whoever made one of them may have died before it was durable.
+Result<std::vector<std::string>> DurableFolders::Unsure(const std::string& folder) {
+  std::vector<std::string> out;
+  const std::lock_guard guard(mutex_);
+  for (std::string at = folder; !at.empty(); at = FolderOf(at)) {
+    SLUICE_LET(const bool exists, files_.Exists(at));
+    if (exists && durable_.contains(at)) break;
+    out.push_back(at);
+  }
+  return out;
+}
+
 Status CreateFoldersDurably(FileSystem& files, const std::string& folder) {
-  std::set<std::string> none;
-  return CreateFoldersDurably(files, folder, none);
+  return DurableFolders(files).Ensure(folder);
 }
 
 Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -66,10 +67,23 @@ FileSystem& LocalFileSystem();
 // The same, for files that other programs read: created 0640 and 0750, less the umask.
 FileSystem& SharedFileSystem();
 
-// The folder and its missing parents, there after a crash too. `durable`: those that an earlier
-// call made sure of, which costs a sync each; what this one does is added.
-Status CreateFoldersDurably(FileSystem& files, const std::string& folder,
-                            std::set<std::string>& durable);
+// Folders that are there after a crash too. Remembers those it made sure of, which costs a sync
+// each. Thread-safe.
+class DurableFolders {
+ public:
+  explicit DurableFolders(FileSystem& files) : files_(files) {}
+  // The folder and its missing parents.
+  Status Ensure(const std::string& folder);
+
+ private:
+  // Of `folder` and those above it, those that are not there, or not known to stay; deepest first.
+  Result<std::vector<std::string>> Unsure(const std::string& folder);
+
+  FileSystem& files_;
+  std::mutex mutex_;
+  std::set<std::string> durable_;
+};
+
 Status CreateFoldersDurably(FileSystem& files, const std::string& folder);
 
 // Writes a small file so that after a crash either the old or the new content is there.

@@ -78,11 +78,12 @@ TEST_F(FakeFileSystemTest, FoldersThatSomebodyElseMadeAreMadeDurableToo) {
 }
 
 TEST_F(FakeFileSystemTest, FoldersKnownToBeDurableAreNotSyncedAgain) {
-  std::set<std::string> durable;
-  ASSERT_TRUE(CreateFoldersDurably(files_, "/d/a/b", durable));
-  EXPECT_EQ(durable, (std::set<std::string>{"/d", "/d/a", "/d/a/b"}));
+  DurableFolders folders(files_);
+  ASSERT_TRUE(folders.Ensure("/d/a/b"));
   const uint64_t before = files_.operation_count();
-  ASSERT_TRUE(CreateFoldersDurably(files_, "/d/a/c", durable));
+  ASSERT_TRUE(folders.Ensure("/d/a/b"));
+  EXPECT_EQ(files_.operation_count(), before);
+  ASSERT_TRUE(folders.Ensure("/d/a/c"));
   EXPECT_EQ(files_.operation_count() - before, 2) << "makes one and syncs one";
   for (uint64_t seed = 0; seed < 20; ++seed) {
     files_.Crash(seed);

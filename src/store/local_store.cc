@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
-#include <set>
 
 #include "base/uuid.h"
 #include "store/object_store.h"
@@ -23,9 +21,10 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 class LocalWriter final : public ObjectWriter {
  public:
-  LocalWriter(FileSystem& files, std::unique_ptr<File> file, std::string temporary,
-              std::string path)
+  LocalWriter(FileSystem& files, std::shared_ptr<DurableFolders> folders,
+              std::unique_ptr<File> file, std::string temporary, std::string path)
       : files_(files),
+        folders_(std::move(folders)),
         file_(std::move(file)),
         temporary_(std::move(temporary)),
         path_(std::move(path)) {}
@@ -54,11 +53,13 @@ class LocalWriter final : public ObjectWriter {
     SLUICE_TRY(file_->Sync());
     SLUICE_TRY(replace ? files_.Rename(temporary_, path_) : files_.RenameNew(temporary_, path_));
     finished_ = true;
+    SLUICE_TRY(folders_->Ensure(FolderOf(path_)));
     return files_.SyncFolder(FolderOf(path_));
   }
 
  private:
   FileSystem& files_;
+  std::shared_ptr<DurableFolders> folders_;
   std::unique_ptr<File> file_;
   std::string temporary_;
   std::string path_;
@@ -69,7 +70,8 @@ class LocalWriter final : public ObjectWriter {
 
 class LocalStore final : public ObjectStore {
  public:
-  explicit LocalStore(FileSystem& files) : files_(files), id_(MakeUuid()) {}
+  explicit LocalStore(FileSystem& files)
+      : files_(files), folders_(std::make_shared<DurableFolders>(files)), id_(MakeUuid()) {}
 
   Result<std::unique_ptr<ObjectWriter>> Create(const Location& at) override {
     SLUICE_LET(std::unique_ptr<LocalWriter> writer, Open(at));
@@ -117,17 +119,16 @@ class LocalStore final : public ObjectStore {
   Result<std::unique_ptr<LocalWriter>> Open(const Location& at) {
     SLUICE_LET(std::string path, LocalPath(at));
     const std::string folder = FolderOf(path);
-    SLUICE_TRY(EnsureFolder(folder));
     std::string temporary =
         fmt::format("{}/{}{}-{}", folder, kTemporaryPrefix, id_, ++temporaries_);
-    SLUICE_LET(std::unique_ptr<File> file, files_.Open(temporary, OpenMode::kAppend));
-    return std::make_unique<LocalWriter>(files_, std::move(file), std::move(temporary),
+    auto file = files_.Open(temporary, OpenMode::kAppend);
+    if (!file && file.error().code() == "ENOENT") {
+      SLUICE_TRY(files_.CreateFolders(folder));  // new, or empty and removed by others
+      file = files_.Open(temporary, OpenMode::kAppend);
+    }
+    if (!file) return file.error();
+    return std::make_unique<LocalWriter>(files_, folders_, std::move(*file), std::move(temporary),
                                          std::move(path));
-  }
-
-  Status EnsureFolder(const std::string& folder) {
-    const std::lock_guard guard(mutex_);
-    return CreateFoldersDurably(files_, folder, folders_);  // others may have removed an empty one
   }
 
   Status ListInto(const std::string& folder, std::vector<Object>& objects) {
@@ -150,10 +151,9 @@ class LocalStore final : public ObjectStore {
   }
 
   FileSystem& files_;
+  const std::shared_ptr<DurableFolders> folders_;  // shared with the writers
   const std::string id_;
   std::atomic<uint64_t> temporaries_ = 0;
-  std::mutex mutex_;
-  std::set<std::string> folders_;  // made and synced by us
 };
 
 }  // namespace
