@@ -9,15 +9,15 @@ import re
 import shutil
 
 from harness.sluice import Sluice
-from measure import Usage, median, run_once
+from measure import IdleCores, Usage, median, run_once
 from results import Results
 from source import PROGRAM_CORE, Source, compare
 
 WORKERS = 2
 COLUMNS = "id, kind, amount, note"
 ROW_TEXT = f"concat_ws('|', {COLUMNS})"
-# "2026-11-29 11:00:00.123 UTC [17] sluice_bench LOG:  duration: 1.5 ms  statement: COPY ..."
-COPIED = re.compile(r"^(\S+ \S+) UTC \[(\d+)\] sluice_bench LOG:  duration: ([\d.]+) ms  \w+[^:]*: COPY ", re.M)
+# "2026-11-29 11:00:00.123 UTC [17] sluice_bench LOG:  duration: 1.5 ms  statement: BEGIN ...; COPY ..."
+COPIED = re.compile(r"^(\S+ \S+) UTC \[(\d+)\] sluice_bench LOG:  duration: ([\d.]+) ms  \w+[^:]*: (?:BEGIN .*; )?COPY ", re.M)
 
 
 class ManyTables:
@@ -63,8 +63,8 @@ class ManyTables:
         add(self.name, f"{case}: rows per second", self.rows / median(usage.wall for usage in usages) / 1e6, "M rows")
         add(self.name, f"{case}: drained rows per second", self.rows / median(drain.wall for drain in drains) / 1e6, "M rows")
         add(self.name, f"{case}: last file's end after the last read", median(tail for _, tail, _, _ in copies), "s")
-        add(self.name, f"{case}: share of the workers' time without a read", median(idle for _, _, idle, _ in copies), "of 1")
-        add(self.name, f"{case}: longest wait of a worker", median(longest for *_, longest in copies), "s")
+        add(self.name, f"{case}: idle share of the cores until the last read", median(idle for _, _, idle, _ in copies), "of 1")
+        add(self.name, f"{case}: share of the workers' time without a read", median(unread for *_, unread in copies), "of 1")
         add(self.name, f"{case}: peak memory", max(usage.peak_bytes for usage in usages) / 2**20, "MiB")
 
     def _drain(self, pinned: bool) -> Usage:
@@ -82,12 +82,15 @@ class ManyTables:
         return usage
 
     def _copy(self, pinned: bool) -> tuple[Usage, float, float, float]:
-        """Usage; seconds from the last read to the last file's end; share and longest stretch in which a worker read nothing."""
+        """Usage; seconds from the last read to the last file's end; of the time of the reads, the share in which sluice's core (or
+        cores) idled, and that in which a worker did not read."""
         folder = self.source.scratch / "many"
         sluice = Sluice(folder)
         sluice.write_config(self.source.url, pipeline="bench", copy={"workers": WORKERS})
         at = len(self.source.pg.log())
-        usage = run_once(sluice, PROGRAM_CORE if pinned else None)
+        core = PROGRAM_CORE if pinned else None
+        with IdleCores(core) as cores:
+            usage = run_once(sluice, core)
         reads = _reads(self.source.pg.log()[at:])
         copies = sum(map(len, reads.values()))
         assert copies >= len(self.tables), f"{copies} COPYs in the server's log of {len(self.tables)} tables"
@@ -95,8 +98,8 @@ class ManyTables:
         compare(self.source, sluice.catalog_db, self.expected)
         sluice.ok("drop", "--yes")
         shutil.rmtree(folder)
-        last_read = max(end for stretches in reads.values() for _, end in stretches)
-        return usage, max(0.0, last_file - last_read), *_idle(reads)
+        first, last = _from_first_to_last(reads)
+        return usage, max(0.0, last_file - last), cores.share(first, last), _unread(reads)
 
 
 def _reads(log: str) -> dict[str, list[tuple[float, float]]]:
@@ -108,16 +111,15 @@ def _reads(log: str) -> dict[str, list[tuple[float, float]]]:
     return {session: sorted(stretches) for session, stretches in out.items()}
 
 
-def _idle(reads: dict[str, list[tuple[float, float]]]) -> tuple[float, float]:
-    """Between the first begin and the last end: the share of the workers' time without a COPY, and the longest such stretch."""
-    first = min(stretches[0][0] for stretches in reads.values())
-    last = max(stretches[-1][1] for stretches in reads.values())
-    gaps = []
-    for stretches in reads.values():
-        edges = [first, *(edge for stretch in stretches for edge in stretch), last]
-        gaps += [max(0.0, begin - end) for end, begin in zip(edges[::2], edges[1::2])]
-    gaps += [last - first] * (WORKERS - len(reads))  # a worker that never read
-    return sum(gaps) / (WORKERS * (last - first)), max(gaps)
+def _from_first_to_last(reads: dict[str, list[tuple[float, float]]]) -> tuple[float, float]:
+    return min(stretches[0][0] for stretches in reads.values()), max(stretches[-1][1] for stretches in reads.values())
+
+
+def _unread(reads: dict[str, list[tuple[float, float]]]) -> float:
+    """The share of the workers' time without a COPY; one that never read counts whole."""
+    first, last = _from_first_to_last(reads)
+    read = sum(end - begin for stretches in reads.values() for begin, end in stretches)
+    return 1 - read / (WORKERS * (last - first))
 
 
 def _data_files(lake: pathlib.Path) -> list[pathlib.Path]:

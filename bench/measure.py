@@ -6,6 +6,7 @@ import pathlib
 import re
 import statistics
 import subprocess
+import threading
 import time
 from typing import Iterable
 
@@ -58,6 +59,39 @@ class Running:
         if self.process.returncode != 0:
             raise RuntimeError(f"{' '.join(self.command)} -> {self.process.returncode}\n{self.output.read_text()[-4000:]}")
         return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, written)
+
+
+class IdleCores(threading.Thread):
+    """Looks every 10 ms how long cores have idled so far, waits for a disk included. Use as a context manager.
+
+    core: this one, else the mean of all.
+    """
+
+    def __init__(self, core: int | None):
+        super().__init__(daemon=True)
+        self.line = re.compile(rf"^cpu{'' if core is None else core} .*", re.M)
+        self.cores = os.cpu_count() if core is None else 1
+        self.looks: list[tuple[float, float]] = []  # Unix time, seconds idled
+        self.over = threading.Event()
+
+    def __enter__(self) -> "IdleCores":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self.over.wait(0.01):
+            counts = self.line.search(pathlib.Path("/proc/stat").read_text())[0].split()[1:]
+            idle = int(counts[3]) + int(counts[4])  # idle and iowait
+            self.looks.append((time.time(), idle / os.sysconf("SC_CLK_TCK") / self.cores))
+
+    def share(self, begin: float, end: float) -> float:
+        """Of the time between."""
+        inside = [look for look in self.looks if begin <= look[0] <= end]
+        return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
 
 
 def run_once(sluice: Sluice, core: int | None = None, environment: dict[str, str] | None = None) -> Usage:

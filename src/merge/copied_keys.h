@@ -28,7 +28,8 @@ struct CopiedRuns {
 // One worker's part of one table. Destroyed without Finish: runs may remain in the folder.
 class CopiedKeys {
  public:
-  // `schema` must have a key. `entries_max`: then they become a run; memory is 32 bytes each.
+  static constexpr uint64_t kEntryBytes = 32;  // in memory, while they are sorted
+  // `schema` must have a key. `entries_max`: then they become a run.
   CopiedKeys(const TableSchema& schema, FileSystem& fs, std::string folder, uint64_t entries_max);
 
   // The next rows of the data file at `file`, with the columns of TableSchema::RowSchema.

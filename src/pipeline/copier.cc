@@ -1,6 +1,8 @@
 #include "pipeline/copier.h"
 
 #include <algorithm>
+#include <deque>
+#include <future>
 #include <thread>
 
 #include "base/fault_point.h"
@@ -13,7 +15,6 @@ namespace sluice::pipeline {
 struct Copier::Job {
   CopyTask task;
   std::shared_ptr<arrow::Schema> file_schema;
-  std::vector<uint32_t> filenodes;
   std::vector<parquet::DataFile> files;
   merge::CopiedRuns keys;
   size_t chunks_left = 0;
@@ -25,6 +26,25 @@ struct Copier::Job {
 
   const std::string name() const { return task.chosen.mirror.schema.QualifiedName(); }
   const TableId& id() const { return task.chosen.mirror.schema.id; }
+};
+
+// What a worker has read and not closed yet. Closing waits for the disk several times, as long as a
+// small table takes to read: such are closed beside the next reads.
+class Copier::Closing {
+ public:
+  explicit Closing(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // `bytes`: that the output may hold in memory.
+  template <typename Close>
+  void Add(uint64_t bytes, Close close) {
+    if (bytes > bytes_max_) return close();
+    if (running_.size() == kClosingMax) running_.pop_front();  // waits for it
+    running_.push_back(std::async(std::launch::async, std::move(close)));
+  }
+
+ private:
+  uint64_t bytes_max_;
+  std::deque<std::future<void>> running_;
 };
 
 Copier::Copier(const Lake& lake, StatusBoard& board, Done done)
@@ -98,7 +118,6 @@ void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot) {
 // Chunk ends are read after the snapshot was taken: later blocks hold nothing that it sees.
 Status Copier::PlanJob(Job& job, postgres::Connection& connection) {
   const postgres::SourceTable& source = job.task.chosen.source;
-  SLUICE_LET(job.filenodes, postgres::RelationFilenodes(connection, source));
   SLUICE_LET(const std::vector<postgres::CopyChunk> chunks,
              postgres::PlanChunks(connection, source, lake_.options.copy_chunk_bytes));
   for (const postgres::CopyChunk& chunk : chunks) chunks_.push_back({&job, chunk});
@@ -122,17 +141,14 @@ void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
 
 void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
                     const std::stop_token& stop) {
+  Closing closing(lake_.memory().closed_output(lake_.options.copy_workers));
   Output output;
   Job* writing = nullptr;
   const auto close = [&] {
     if (writing == nullptr) return;
-    const Status finished = FinishOutput(*writing, output);
-    if (!finished) FailJob(*writing, finished.error());
-    {
-      const std::lock_guard lock(mutex_);
-      --writing->open_writers;
-    }
-    Release(*writing, snapshot, stop);
+    const uint64_t bytes = output.bytes;
+    closing.Add(bytes, [this, job = writing, output = std::move(output), &snapshot,
+                        &stop]() mutable { Close(*job, output, snapshot, stop); });
     writing = nullptr;
   };
   Chunk chunk;
@@ -150,6 +166,17 @@ void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapsh
     --chunk.job->chunks_left;
   }
   close();
+}
+
+void Copier::Close(Job& job, Output& output, const HeldSnapshot& snapshot,
+                   const std::stop_token& stop) {
+  const Status finished = FinishOutput(job, output);
+  if (!finished) FailJob(job, finished.error());
+  {
+    const std::lock_guard lock(mutex_);
+    --job.open_writers;
+  }
+  Release(job, snapshot, stop);
 }
 
 bool Copier::Next(Chunk& out) {
@@ -176,20 +203,27 @@ Status Copier::CopyChunk(const Chunk& chunk, postgres::Connection& connection,
                          const HeldSnapshot& snapshot, const std::stop_token& stop,
                          Output& output) {
   Job& job = *chunk.job;
-  postgres::CopyProgress before;
+  postgres::CopyProgress told;
   postgres::CopyProgress progress;
+  const auto tell = [&] {
+    const int64_t rows = progress.rows - told.rows;
+    const int64_t bytes = progress.bytes - told.bytes;
+    output.bytes +=
+        static_cast<uint64_t>(bytes) + static_cast<uint64_t>(rows) * merge::CopiedKeys::kEntryBytes;
+    board_.AddCopied(job.name(), rows, bytes);
+    told = progress;
+  };
   const auto take = [&](const arrow::RecordBatch& rows) -> Status {
     SLUICE_TRY(Write(job, rows, output));
-    board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
-    before = progress;
+    tell();
     return {};
   };
   SLUICE_TRY(postgres::CopyOneChunk(
                  connection, snapshot.name, job.task.chosen.mirror, chunk.range, take,
                  [&] { return stop.stop_requested(); }, progress),
              "copying {}", job.name());
-  board_.AddCopied(job.name(), progress.rows - before.rows, progress.bytes - before.bytes);
-  return CheckNotRewritten(job, connection);
+  tell();
+  return {};
 }
 
 Status Copier::Write(Job& job, const arrow::RecordBatch& rows, Output& output) {
@@ -205,15 +239,6 @@ Status Copier::Write(Job& job, const arrow::RecordBatch& rows, Output& output) {
   if (output.keys != nullptr) SLUICE_TRY(output.keys->Add(output.at, rows));
   if (output.writer->estimated_bytes() < lake_.options.file_bytes) return {};
   return FinishFile(job, output);
-}
-
-// Under an older snapshot a rewritten or truncated table reads empty: such chunks do not count.
-Status Copier::CheckNotRewritten(const Job& job, postgres::Connection& connection) {
-  SLUICE_LET(const std::vector<uint32_t> now,
-             postgres::RelationFilenodes(connection, job.task.chosen.source));
-  if (now == job.filenodes) return {};
-  return MakeError(ErrorKind::kConflict, "{} was rewritten or truncated during its copy",
-                   job.name());
 }
 
 Status Copier::FinishFile(Job& job, Output& output) {

@@ -1,7 +1,7 @@
 // The first copy: chunks of all tables, largest tables first, taken by several workers that share
 // one exported snapshot; a worker without a chunk of its table takes one of the next, so that none
-// idles at the end. Rows go from the wire into Parquet files; what a table's files hold is handed
-// on when its last chunk is done.
+// idles at the end. Rows go from the wire into Parquet files; those of small tables are closed
+// beside the next reads. What a table's files hold is handed on when the last of them is closed.
 //
 // A held snapshot keeps vacuum from the whole source, so none lasts longer than configured: when
 // the time is up no further table begins, and those go on under a new one. Chunks of one table
@@ -40,7 +40,7 @@ class Copier {
  public:
   using Done = std::function<void(const CopyTask&, Result<CopiedTable>)>;
 
-  // `done` is called once a task, from a worker's thread.
+  // `done` is called once a task, from any thread.
   Copier(const Lake& lake, StatusBoard& board, Done done);
   ~Copier();
 
@@ -51,6 +51,7 @@ class Copier {
 
  private:
   struct Job;
+  class Closing;
   struct Chunk {
     Job* job;
     postgres::CopyChunk range;
@@ -61,13 +62,16 @@ class Copier {
     store::Location at;
     std::unique_ptr<parquet::DataFileWriter> writer;
     std::unique_ptr<merge::CopiedKeys> keys;  // null: the table has no key
+    uint64_t bytes = 0;                       // read since it was opened, and those of its keys
   };
+  static constexpr size_t kClosingMax = 4;  // a worker
 
   void Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot);
   Status PlanJob(Job& job, postgres::Connection& connection);
   void Work(const HeldSnapshot& snapshot, const std::stop_token& stop);
   void WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,
               const std::stop_token& stop);
+  void Close(Job& job, Output& output, const HeldSnapshot& snapshot, const std::stop_token& stop);
   bool Next(Chunk& out);
   bool MayBegin(Job& job);
   bool TimeIsUp() const;
@@ -80,7 +84,6 @@ class Copier {
   Status FinishOutput(Job& job, Output& output);
   void FailJob(Job& job, Error error);
   void Release(Job& job, const HeldSnapshot& snapshot, const std::stop_token& stop);
-  Status CheckNotRewritten(const Job& job, postgres::Connection& connection);
 
   const Lake& lake_;
   StatusBoard& board_;

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "merge/copied_keys.h"
+
 namespace sluice::pipeline {
 
 struct MemoryShares {
@@ -23,10 +25,14 @@ struct MemoryShares {
   uint64_t copied_row_group(int workers) const {
     return total_bytes / 8 / static_cast<uint64_t>(std::max(workers, 1));
   }
-  // Copy: keys of each worker on their way into the index, 32 bytes an entry while they are sorted.
+  // Copy: keys of each worker on their way into the index.
   uint64_t copied_keys(int workers) const {
-    return total_bytes / 8 / 32 / static_cast<uint64_t>(std::max(workers, 2));
+    return total_bytes / 8 / merge::CopiedKeys::kEntryBytes /
+           static_cast<uint64_t>(std::max(workers, 2));
   }
+  // Copy: what each of a worker's outputs may hold that are closed beside its reads; a larger one
+  // is closed before it reads on.
+  uint64_t closed_output(int workers) const { return copied_row_group(workers) / 16; }
   // Merge: a table's folded window and its open row group.
   uint64_t window() const { return total_bytes / 16; }
   uint64_t row_group() const { return std::max<uint64_t>(total_bytes / 16, 1 << 20); }

@@ -74,3 +74,14 @@ def test_a_row_of_half_the_budget_passes_in_copy_and_stream(tmp_path: pathlib.Pa
         sluice.caught_up()
         assert states(sluice) == {"public.w": "live"}
         assert_mirrored(pg, sluice, ["public.w"])
+
+
+def test_more_small_tables_than_are_closed_at_once(tmp_path: pathlib.Path) -> None:
+    """Small ones are closed beside the next reads; the large ones among them are not."""
+    tables = [f"s{i}" for i in range(30)]
+    sql = "".join(f"CREATE TABLE {table} (id bigint PRIMARY KEY, v text); "
+                  f"INSERT INTO {table} SELECT i, md5(i::text) FROM generate_series(1, {20_000 if i % 10 == 0 else 10 * i}) i;"
+                  for i, table in enumerate(tables))
+    with pipeline(tmp_path, sql, copy={"workers": 1}, memory="64MiB") as (pg, sluice):
+        sluice.ok("run", "--once")
+        assert_mirrored(pg, sluice, [f"public.{table}" for table in tables])

@@ -44,14 +44,17 @@ Result<T> Number(const std::optional<std::string>& text) {
 
 Error Gone(uint32_t oid) { return MakeError(ErrorKind::kConflict, "relation {} is gone", oid); }
 
-void AddChunks(uint32_t oid, uint64_t blocks, uint64_t bytes, uint64_t chunk_bytes,
+void AddChunks(const CopyChunk& whole, uint64_t bytes, uint64_t chunk_bytes,
                std::vector<CopyChunk>& out) {
+  const uint64_t blocks = whole.end_block;
   // TOAST is read along with its rows, so a small heap with much of it is cut as finely.
   const double blocks_per_byte = static_cast<double>(blocks) / static_cast<double>(bytes);
   const double wanted = blocks_per_byte * static_cast<double>(chunk_bytes);
   const uint64_t step = std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 1, blocks);
   for (uint64_t first = 0; first < blocks; first += step) {
-    out.push_back({oid, first, std::min(first + step, blocks)});
+    CopyChunk& chunk = out.emplace_back(whole);
+    chunk.first_block = first;
+    chunk.end_block = std::min(first + step, blocks);
   }
 }
 
@@ -70,23 +73,19 @@ class ChunkTransaction {
     if (!connection_.Execute("ROLLBACK")) static_cast<void>(connection_.Execute("ROLLBACK"));
   }
 
-  Status Begin(const std::string& snapshot_name) {
+  // One message, since each statement by itself costs a round trip.
+  Status StartCopy(const std::string& snapshot_name, const std::string& copy) {
     begun_ = true;
-    SLUICE_TRY(connection_.Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ";
     if (!snapshot_name.empty()) {
-      SLUICE_TRY(connection_.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name)));
+      sql += "SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name) + "; ";
     }
     // With row_security on, COPY would silently leave rows out.
-    for (const std::string& setting :
-         {std::string("row_security = off"), std::string("statement_timeout = 0"),
-          std::string("idle_in_transaction_session_timeout = 0"),
-          fmt::format("lock_timeout = '{}s'", kLockTimeoutSeconds)}) {
-      SLUICE_TRY(connection_.Execute("SET LOCAL " + setting));
-    }
-    return {};
-  }
-  Status StartCopy(const std::string& sql) {
-    SLUICE_TRY(connection_.StartCopyOut(sql));
+    sql += fmt::format(
+        "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; "
+        "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '{}s'; ",
+        kLockTimeoutSeconds);
+    SLUICE_TRY(connection_.StartCopyOut(sql + copy));
     copying_ = true;
     return {};
   }
@@ -114,20 +113,28 @@ class ChunkTransaction {
   bool copying_ = false;
 };
 
-Result<std::string> CopyStatement(Connection& connection, const MirroredTable& table,
-                                  const CopyChunk& chunk) {
-  const std::array<std::string, 1> parameters{std::to_string(chunk.relation_oid)};
-  SLUICE_LET(const Rows rows,
-             connection.Query("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
-                              "pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                              "WHERE c.oid = $1::pg_catalog.oid",
-                              parameters));
-  if (rows.size() != 1) return Gone(chunk.relation_oid);
+std::string CopyStatement(const MirroredTable& table, const CopyChunk& chunk) {
   return fmt::format(
-      "COPY (SELECT {} FROM ONLY {}.{} WHERE ctid >= '({},0)'::tid AND ctid < '({},0)'::tid) "
+      "COPY (SELECT {} FROM ONLY {} WHERE ctid >= '({},0)'::tid AND ctid < '({},0)'::tid) "
       "TO STDOUT (FORMAT binary)",
-      CopyColumns(table), Quoted(rows[0].at(0).value_or("")), Quoted(rows[0].at(1).value_or("")),
-      chunk.first_block, chunk.end_block);
+      CopyColumns(table), chunk.relation, chunk.first_block, chunk.end_block);
+}
+
+// Whoever renamed it since the snapshot, or its schema.
+bool NamesNothing(const Error& error) { return error.code() == "42P01" || error.code() == "3F000"; }
+
+// The COPY's lock still holds off whoever would change it: its name led to the relation, and the
+// snapshot saw what its file holds. A rewritten one reads empty, without an error.
+Status CheckUnchanged(Connection& connection, const CopyChunk& chunk) {
+  const std::array<std::string, 3> parameters{std::to_string(chunk.relation_oid),
+                                              std::to_string(chunk.filenode), chunk.relation};
+  SLUICE_LET(const Rows rows, connection.Query("SELECT to_regclass($3) = $1::oid AND "
+                                               "pg_relation_filenode($1::oid) = $2::oid",
+                                               parameters));
+  if (rows.at(0).at(0) == "t") return {};
+  return MakeError(ErrorKind::kConflict,
+                   "relation {} was renamed, rewritten or truncated during its copy",
+                   chunk.relation_oid);
 }
 
 Status HandOver(CopyDecoder& decoder, const std::function<Status(const arrow::RecordBatch&)>& take,
@@ -148,20 +155,25 @@ std::vector<uint32_t> RelationsOf(const SourceTable& table) {
 Result<std::vector<CopyChunk>> PlanChunks(Connection& connection, const SourceTable& table,
                                           uint64_t chunk_bytes) {
   const std::array<std::string, 1> parameters{OidArray(RelationsOf(table))};
-  SLUICE_LET(const Rows rows,
-             connection.Query("SELECT o, pg_relation_size(o) / "
-                              "current_setting('block_size')::int, pg_table_size(o) "
-                              "FROM unnest($1::oid[]) WITH ORDINALITY AS u(o, i) ORDER BY i",
-                              parameters),
-             "cutting {}.{} into chunks", QuoteIdentifier(table.schema_name),
-             QuoteIdentifier(table.name));
+  SLUICE_LET(
+      const Rows rows,
+      connection.Query("SELECT o, n.nspname, c.relname, c.relfilenode, pg_relation_size(o) / "
+                       "current_setting('block_size')::int, pg_table_size(o) "
+                       "FROM unnest($1::oid[]) WITH ORDINALITY AS u(o, i) "
+                       "LEFT JOIN pg_class c ON c.oid = o "
+                       "LEFT JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY i",
+                       parameters),
+      "cutting {}.{} into chunks", QuoteIdentifier(table.schema_name), QuoteIdentifier(table.name));
   std::vector<CopyChunk> out;
   for (const Row& row : rows) {
-    SLUICE_LET(const auto oid, Number<uint32_t>(row.at(0)));
-    if (!row.at(1) || !row.at(2)) return Gone(oid);
-    SLUICE_LET(const auto blocks, Number<uint64_t>(row.at(1)));
-    SLUICE_LET(const auto bytes, Number<uint64_t>(row.at(2)));
-    if (blocks > 0) AddChunks(oid, blocks, std::max<uint64_t>(bytes, 1), chunk_bytes, out);
+    CopyChunk whole;
+    SLUICE_LET(whole.relation_oid, Number<uint32_t>(row.at(0)));
+    if (!row.at(1) || !row.at(2) || !row.at(4) || !row.at(5)) return Gone(whole.relation_oid);
+    whole.relation = Quoted(*row.at(1)) + "." + Quoted(*row.at(2));
+    SLUICE_LET(whole.filenode, Number<uint32_t>(row.at(3)));
+    SLUICE_LET(whole.end_block, Number<uint64_t>(row.at(4)));
+    SLUICE_LET(const auto bytes, Number<uint64_t>(row.at(5)));
+    if (whole.end_block > 0) AddChunks(whole, std::max<uint64_t>(bytes, 1), chunk_bytes, out);
   }
   return out;
 }
@@ -203,9 +215,8 @@ Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
                     const std::function<bool()>& stop, CopyProgress& progress) {
   SLUICE_LET(auto decoder, CopyDecoder::Make(table, arrow::default_memory_pool()));
   ChunkTransaction transaction(connection);
-  SLUICE_TRY(transaction.Begin(snapshot_name));
-  SLUICE_LET(const std::string sql, CopyStatement(connection, table, chunk));
-  SLUICE_TRY(transaction.StartCopy(sql));
+  const Status started = transaction.StartCopy(snapshot_name, CopyStatement(table, chunk));
+  if (!started) return NamesNothing(started.error()) ? Gone(chunk.relation_oid) : started.error();
   int64_t batch_bytes = 0;
   while (true) {
     SLUICE_LET(const auto rows, transaction.Read());
@@ -219,6 +230,7 @@ Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
   progress.bytes += batch_bytes;
   if (!decoder->ended()) return MakeError(ErrorKind::kCorrupt, "COPY ended without its trailer");
   SLUICE_TRY(HandOver(*decoder, take, stop, progress));
+  SLUICE_TRY(CheckUnchanged(connection, chunk));
   return transaction.Commit();
 }
 

@@ -20,6 +20,8 @@ namespace sluice::postgres {
 
 struct CopyChunk {
   uint32_t relation_oid = 0;  // the table or a leaf
+  std::string relation;       // its name, qualified and quoted
+  uint32_t filenode = 0;      // of its heap, as the snapshot sees it
   uint64_t first_block = 0;
   uint64_t end_block = 0;  // past the end
 };
@@ -27,13 +29,14 @@ struct CopyChunk {
 // The table, or all its leaves: what a copy reads, each with blocks of its own.
 std::vector<uint32_t> RelationsOf(const SourceTable& table);
 
-// Chunks of about `chunk_bytes` (TOAST counted in) over the table or all its leaves. Read *after*
-// the snapshot was taken: then later blocks hold nothing that it sees. kConflict: a leaf is gone.
+// Chunks of about `chunk_bytes` (TOAST counted in) over the table or all its leaves. Asked in the
+// transaction that holds the snapshot: later blocks hold nothing that it sees. kConflict: a leaf is
+// gone.
 Result<std::vector<CopyChunk>> PlanChunks(Connection& connection, const SourceTable& table,
                                           uint64_t chunk_bytes);
 
-// pg_relation_filenode of RelationsOf(table), 0 where one is gone: when it changes during a copy,
-// the table was rewritten under us and its chunks do not count.
+// pg_relation_filenode of RelationsOf(table), 0 where one is gone: another one says that the table
+// was rewritten or truncated, which a snapshot does not hide ("Caveats" of MVCC).
 Result<std::vector<uint32_t>> RelationFilenodes(Connection& connection, const SourceTable& table);
 
 // Rows of one COPY BINARY stream, whose columns are CopyColumns, into record batches.
@@ -65,7 +68,8 @@ struct CopyProgress {
 
 // One chunk, in one short transaction under `snapshot_name` (empty: none); batches of about 8 K
 // rows go to `take`. The connection must be a plain one; it is idle again after an error, or
-// closed. `stop` is asked between batches: kStopped. kConflict: the relation is gone.
+// closed. `stop` is asked between batches: kStopped. kConflict: the relation was dropped, renamed,
+// rewritten or truncated since the snapshot, and what came of it does not count.
 Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
                     const MirroredTable& table, const CopyChunk& chunk,
                     const std::function<Status(const arrow::RecordBatch&)>& take,

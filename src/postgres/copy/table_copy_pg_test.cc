@@ -46,6 +46,11 @@ class TableCopy : public ::testing::Test {
     SLUICE_CHECK(mirror, "{}", mirror.error().message());
     return *std::move(mirror);
   }
+  Status Copy(const MirroredTable& mirror, const CopyChunk& chunk, const std::string& snapshot) {
+    return CopyOneChunk(
+        *session_, snapshot, mirror, chunk, [](const arrow::RecordBatch&) -> Status { return {}; },
+        [] { return false; }, progress_);
+  }
   // Sum of the first column, an int, over all chunks; rows are counted in `progress`.
   int64_t CopySum(const SourceTable& table, const std::vector<CopyChunk>& chunks,
                   const std::string& snapshot) {
@@ -132,7 +137,7 @@ TEST_F(TableCopy, LeavesTheConnectionIdleAfterAStopOrAnError) {
   Run("CREATE TABLE s.t (id int PRIMARY KEY, v numeric(4,1))");
   Run("INSERT INTO s.t SELECT i, 1 FROM generate_series(1, 100000) i");
   const SourceTable table = Describe("s.t");
-  const CopyChunk all{table.oid, 0, 100'000};
+  const CopyChunk all = PlanChunks(*session_, table, 1 << 30)->at(0);
   const auto ignore = [](const arrow::RecordBatch&) -> Status { return {}; };
   const Status stopped = CopyOneChunk(
       *session_, "", Mirror(table), all, ignore, [] { return true; }, progress_);
@@ -164,15 +169,44 @@ TEST_F(TableCopy, FilenodesTellOfARewrite) {
 TEST_F(TableCopy, ADroppedRelationIsAConflict) {
   Run("CREATE TABLE s.t (id int PRIMARY KEY)");
   const SourceTable table = Describe("s.t");
+  Run("INSERT INTO s.t VALUES (1)");
   const MirroredTable mirror = Mirror(table);
+  const auto chunks = PlanChunks(*session_, table, 1 << 20);
+  ASSERT_TRUE(chunks);
   Run("DROP TABLE s.t");
   EXPECT_EQ(PlanChunks(*session_, table, 1 << 20).error().kind(), ErrorKind::kConflict);
-  const Status copied = CopyOneChunk(
-      *session_, "", mirror, {table.oid, 0, 1},
-      [](const arrow::RecordBatch&) -> Status { return {}; }, [] { return false; }, progress_);
-  ASSERT_FALSE(copied);
-  EXPECT_EQ(copied.error().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(Copy(mirror, chunks->at(0), "").error().kind(), ErrorKind::kConflict);
   EXPECT_TRUE(session_->Execute("SELECT 1"));
+}
+
+// What such a copy reads is empty, or another table's.
+TEST_F(TableCopy, WhatChangedSinceTheSnapshotIsAConflict) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY, v int)");
+  const std::string other = "CREATE TABLE s.t (id int PRIMARY KEY, v int)";
+  for (const std::string& change :
+       {std::string("ALTER TABLE s.t ALTER v TYPE int USING v + 1"), std::string("TRUNCATE s.t"),
+        std::string("ALTER TABLE s.t RENAME TO u"), "ALTER TABLE s.t RENAME TO w; " + other}) {
+    Run("DROP TABLE s.t; " + other + "; INSERT INTO s.t VALUES (1)");
+    auto holder = Open();
+    ASSERT_TRUE(holder);
+    ASSERT_TRUE((*holder)->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ"));
+    const auto snapshot = (*holder)->Query("SELECT pg_export_snapshot()");
+    ASSERT_TRUE(snapshot);
+    const SourceTable table = Describe("s.t");
+    const MirroredTable mirror = Mirror(table);
+    Run(change);
+    const auto chunks = PlanChunks(**holder, table, 1 << 20);
+    ASSERT_TRUE(chunks) << chunks.error().message();
+    for (const CopyChunk& chunk : *chunks) {
+      const Status copied = Copy(mirror, chunk, *(*snapshot)[0][0]);
+      ASSERT_FALSE(copied) << change;
+      EXPECT_EQ(copied.error().kind(), ErrorKind::kConflict) << copied.error().message();
+    }
+    // Cut to nothing it has no chunk, and nothing to say: the stream brings the TRUNCATE.
+    EXPECT_EQ(chunks->empty(), change.starts_with("TRUNCATE"));
+    EXPECT_TRUE(session_->Execute("SELECT 1"));
+    if (change.find("TO u") != std::string::npos) Run("ALTER TABLE s.u RENAME TO t");
+  }
 }
 
 TEST_F(TableCopy, OddNamesSimplyWork) {
