@@ -242,9 +242,9 @@ Status Supervisor::Resume(const std::string& name) {
 }
 
 Status Supervisor::Resync(const std::string& name) {
-  SLUICE_LET(const postgres::SourceTable source, mirror_->FindTable(name));
-  return Ask([this, name, source](MergeLoop& merge, const auto& done) {
-    done(mirror_->Resync(merge, name, source));
+  SLUICE_LET(const ChosenTable renewed, mirror_->Renew(name, internal_stop_.get_token()));
+  return Ask([this, renewed](MergeLoop& merge, const auto& done) {
+    done(mirror_->Resync(merge, renewed));
   });
 }
 
