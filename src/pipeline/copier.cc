@@ -10,6 +10,14 @@
 
 namespace sluice::pipeline {
 
+namespace {
+
+// Longer than what is asked first: a chunk that gives up has its table copied from the beginning.
+// Not for ever: chunks of other tables wait for this worker.
+constexpr int kChunkLockTimeoutMs = 60'000;
+
+}  // namespace
+
 // One table on its way. Guarded by the copier's mutex but for what is set while planning.
 struct Copier::Job {
   CopyTask task;
@@ -124,7 +132,9 @@ Status Copier::PlanJob(Job& job, postgres::Connection& connection) {
 }
 
 void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
-  auto connection = postgres::Connection::Open(lake_.options.source);
+  postgres::ConnectionOptions options = lake_.options.source;
+  options.lock_timeout_ms = kChunkLockTimeoutMs;
+  auto connection = postgres::Connection::Open(options);
   if (!connection) {
     log::Get("copy")->warn("a copy worker has no connection: {}", connection.error().message());
     Chunk chunk;

@@ -16,8 +16,6 @@ namespace {
 // Batches that stay in cache: larger ones stall the server while they are encoded.
 constexpr int64_t kRowsPerBatch = 8192;
 constexpr int64_t kBytesPerBatch = int64_t{8} << 20;
-// What we wait for a lock: DDL that runs now, not one that queues for hours.
-constexpr int kLockTimeoutSeconds = 60;
 
 std::string Quoted(std::string_view name) {
   std::string out = "\"";
@@ -79,8 +77,7 @@ class ChunkTransaction {
     // With row_security on, COPY would silently leave rows out.
     for (const std::string& setting :
          {std::string("row_security = off"), std::string("statement_timeout = 0"),
-          std::string("idle_in_transaction_session_timeout = 0"),
-          fmt::format("lock_timeout = '{}s'", kLockTimeoutSeconds)}) {
+          std::string("idle_in_transaction_session_timeout = 0")}) {
       SLUICE_TRY(connection_.Execute("SET LOCAL " + setting));
     }
     return {};
