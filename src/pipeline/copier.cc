@@ -8,8 +8,17 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "iceberg/table_metadata.h"
+#include "postgres/lock_wait.h"
 
 namespace sluice::pipeline {
+
+namespace {
+
+// Longer than what is asked first: a chunk that gives up has its table copied from the beginning.
+// Not for ever: chunks of other tables wait for this worker.
+constexpr int kChunkLockTimeoutMs = 60'000;
+
+}  // namespace
 
 // One table on its way. Guarded by the copier's mutex but for what is set while planning.
 struct Copier::Job {
@@ -54,7 +63,7 @@ Copier::~Copier() = default;
 
 std::vector<CopyTask> Copier::Run(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
                                   const std::stop_token& stop) {
-  Plan(std::move(tasks), snapshot);
+  Plan(std::move(tasks), snapshot, stop);
   {
     std::vector<std::jthread> workers;
     const size_t wanted = std::min(static_cast<size_t>(lake_.options.copy_workers), chunks_.size());
@@ -96,7 +105,8 @@ bool Copier::MayBegin(Job& job) {
   return true;
 }
 
-void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot) {
+void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot,
+                  const std::stop_token& stop) {
   std::sort(tasks.begin(), tasks.end(), [](const CopyTask& a, const CopyTask& b) {
     return a.chosen.source.bytes > b.chosen.source.bytes;
   });
@@ -106,13 +116,28 @@ void Copier::Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot) {
     job->task = std::move(task);
     jobs_.push_back(std::move(job));
   }
-  for (const auto& job : jobs_) {
-    const Status planned = PlanJob(*job, *snapshot.holder);
-    if (!planned) FailJob(*job, planned.error());
-  }
+  PlanJobs(*snapshot.holder, stop);
   for (const auto& job : jobs_) {
     if (job->chunks_left == 0) Release(*job, snapshot, {});
   }
+}
+
+// Who waits too long for a lock fails, and without a savepoint the snapshot's transaction would
+// too.
+void Copier::PlanJobs(postgres::Connection& holder, const std::stop_token& stop) {
+  const std::stop_callback interrupt(stop, [&] { holder.Interrupt(); });
+  Status ready = holder.Execute("SAVEPOINT planning");
+  for (const auto& job : jobs_) {
+    const Status planned = ready ? PlanJob(*job, holder) : ready;
+    if (planned) continue;
+    ready = holder.Execute("ROLLBACK TO SAVEPOINT planning");
+    FailJob(*job, Explain(*job, holder, planned.error()));
+  }
+}
+
+Error Copier::Explain(const Job& job, postgres::Connection& connection, const Error& error) {
+  return postgres::ExplainLockWait(connection, postgres::RelationsOf(job.task.chosen.source),
+                                   postgres::WantedLock::kRead, error);
 }
 
 // Chunk ends are read after the snapshot was taken: later blocks hold nothing that it sees.
@@ -126,7 +151,9 @@ Status Copier::PlanJob(Job& job, postgres::Connection& connection) {
 }
 
 void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
-  auto connection = postgres::Connection::Open(lake_.options.source);
+  postgres::ConnectionOptions options = lake_.options.source;
+  options.lock_timeout_ms = kChunkLockTimeoutMs;
+  auto connection = postgres::Connection::Open(options);
   if (!connection) {
     log::Get("copy")->warn("a copy worker has no connection: {}", connection.error().message());
     Chunk chunk;
@@ -136,6 +163,8 @@ void Copier::Work(const HeldSnapshot& snapshot, const std::stop_token& stop) {
     }
     return;
   }
+  // It may be waiting for a table's lock.
+  const std::stop_callback interrupt(stop, [&] { (*connection)->Interrupt(); });
   WorkOn(**connection, snapshot, stop);
 }
 
@@ -161,7 +190,7 @@ void Copier::WorkOn(postgres::Connection& connection, const HeldSnapshot& snapsh
       ++writing->open_writers;
     }
     Status copied = CopyChunk(chunk, connection, snapshot, stop, output);
-    if (!copied) FailJob(*chunk.job, copied.error());
+    if (!copied) FailJob(*chunk.job, Explain(*chunk.job, connection, copied.error()));
     const std::lock_guard lock(mutex_);
     --chunk.job->chunks_left;
   }

@@ -66,7 +66,10 @@ class Copier {
   };
   static constexpr size_t kClosingMax = 4;  // a worker
 
-  void Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot);
+  void Plan(std::vector<CopyTask> tasks, const HeldSnapshot& snapshot, const std::stop_token& stop);
+  void PlanJobs(postgres::Connection& holder, const std::stop_token& stop);
+  // In words, when it waited too long for a lock.
+  static Error Explain(const Job& job, postgres::Connection& connection, const Error& error);
   Status PlanJob(Job& job, postgres::Connection& connection);
   void Work(const HeldSnapshot& snapshot, const std::stop_token& stop);
   void WorkOn(postgres::Connection& connection, const HeldSnapshot& snapshot,

@@ -22,6 +22,11 @@ int64_t CutInterval(const PipelineOptions& options, const std::vector<ChosenTabl
   return std::max(out, kCutIntervalMinUs);
 }
 
+Error NotForResync(const std::string& name) {
+  return MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
+      .WithHint("`sluice tables list` shows every table's state");
+}
+
 // A table that was rewritten under the copy is read anew.
 bool PassesForCopy(const Error& error) {
   return Mirror::ComesBack(error) || error.kind() == ErrorKind::kConflict;
@@ -318,15 +323,12 @@ Result<postgres::SourceTable> Mirror::FindTable(const std::string& name) {
       .WithHint("`sluice tables list` shows the names");
 }
 
-Status Mirror::Resync(MergeLoop& merge, const std::string& name,
-                      const postgres::SourceTable& source) {
-  auto chosen = merge.FindForResync(name);
-  if (!chosen) {
-    return MakeError(ErrorKind::kConfig, "table {} is not mirrored, or is being copied", name)
-        .WithHint("`sluice tables list` shows every table's state");
-  }
-  SLUICE_TRY(Renew(source, *chosen));
-  SLUICE_LET(CopyTask task, MakeCopyTask(std::move(*chosen)));
+Status Mirror::Resync(MergeLoop& merge, ChosenTable renewed) {
+  const std::string name = renewed.mirror.schema.QualifiedName();
+  const auto now = merge.FindForResync(name);
+  if (!now) return NotForResync(name);
+  renewed.mirror.schema.id.incarnation = now->mirror.schema.id.incarnation;
+  SLUICE_LET(CopyTask task, MakeCopyTask(std::move(renewed)));
   SLUICE_TRY(merge.CheckEpoch());
   SLUICE_TRY(RememberResync(catalog_, task.chosen.lake), "remembering in the lake to copy {} again",
              name);
@@ -335,18 +337,20 @@ Status Mirror::Resync(MergeLoop& merge, const std::string& name,
   return {};
 }
 
-// The table as the source has it now, and published so: it may be another one of the same name, or
-// have lost its key.
-Status Mirror::Renew(const postgres::SourceTable& source, ChosenTable& chosen) {
-  SLUICE_LET(auto mirror,
-             postgres::MirrorOf(source, chosen.options.columns, identity_.server_version));
+// It may be another table of the same name, or have lost its key.
+Result<ChosenTable> Mirror::Renew(const std::string& name, const std::stop_token& stop) {
+  SLUICE_LET(postgres::SourceTable source, FindTable(name));
+  const auto known = std::find_if(
+      tables_.chosen.begin(), tables_.chosen.end(),
+      [&](const ChosenTable& one) { return one.mirror.schema.QualifiedName() == name; });
+  if (known == tables_.chosen.end()) return NotForResync(name);
+  ChosenTable out = *known;
+  SLUICE_LET(out.mirror, postgres::MirrorOf(source, out.options.columns, identity_.server_version));
   const postgres::PublishedTable published{source.oid, source.schema_name, source.name,
-                                           mirror.append_only};
-  SLUICE_TRY(source_.EnsurePublication(options_.publication, {&published, 1}));
-  mirror.schema.id.incarnation = chosen.mirror.schema.id.incarnation;
-  chosen.source = source;
-  chosen.mirror = std::move(mirror);
-  return {};
+                                           out.mirror.append_only};
+  SLUICE_TRY(source_.EnsurePublication(options_.publication, {&published, 1}, stop));
+  out.source = std::move(source);
+  return out;
 }
 
 }  // namespace sluice::pipeline

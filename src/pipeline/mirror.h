@@ -74,11 +74,13 @@ class Mirror {
   void LetServerGo();
   // Compares the source's tables with those mirrored: shapes, drops, new ones.
   Status Watch();
-  Result<postgres::SourceTable> FindTable(const std::string& name);
-  // On the merge thread: `name` is copied again, in the shape of `source`. The lake remembers it,
+  // For Resync: the table as the source has it now, and published so, for which somebody's lock may
+  // have to go (kUnavailable: it does not).
+  Result<ChosenTable> Renew(const std::string& name, const std::stop_token& stop);
+  // On the merge thread: the table is copied again, as Renew described it. The lake remembers it,
   // so that the next start goes on with it. An error: nothing has changed (where the catalog did
   // not answer, the next start may copy it).
-  Status Resync(MergeLoop& merge, const std::string& name, const postgres::SourceTable& source);
+  Status Resync(MergeLoop& merge, ChosenTable renewed);
 
  private:
   Mirror(PipelineOptions options, Surroundings around);
@@ -110,7 +112,7 @@ class Mirror {
   Result<CopyTask> MakeCopyTask(ChosenTable chosen);
   // On the merge thread, or before it runs. The bus is kept for it from now on.
   void QueueCopy(CopyTask task);
-  Status Renew(const postgres::SourceTable& source, ChosenTable& chosen);
+  Result<postgres::SourceTable> FindTable(const std::string& name);
 
   PipelineOptions options_;
   Source& source_;
@@ -120,7 +122,7 @@ class Mirror {
   const Clock& clock_;
   StatusBoard& board_;
   postgres::SourceIdentity identity_;
-  TableChoice tables_;
+  TableChoice tables_;  // as they were at start
   iceberg::ManifestCache manifests_;
   std::unique_ptr<Lake> lake_;
   std::optional<iceberg::Ledger> ledger_;  // as found at start

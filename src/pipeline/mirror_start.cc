@@ -237,7 +237,7 @@ Status Mirror::MarkLeftOut() {
 
 Status Mirror::EnsurePublications() {
   SLUICE_LET(const postgres::PublicationChange change,
-             source_.EnsurePublication(options_.publication, PublishedTables()),
+             source_.EnsurePublication(options_.publication, PublishedTables(), {}),
              "making the publication");
   for (const std::string& statement : change.statements) {
     log::Get("pipeline")->info("at the source: {}", statement);

@@ -120,9 +120,15 @@ class PostgresSource final : public Source {
     return postgres::FindPublicationGaps(*session_, name, tables);
   }
   Result<postgres::PublicationChange> EnsurePublication(
-      const std::string& name, std::span<const postgres::PublishedTable> tables) override {
-    const std::lock_guard lock(mutex_);
-    return postgres::EnsurePublication(*session_, name, tables);
+      const std::string& name, std::span<const postgres::PublishedTable> tables,
+      const std::stop_token& stop) override {
+    const std::lock_guard one_at_a_time(publishing_);
+    SLUICE_LET(postgres::PublicationChange plan, PlanPublication(name, tables));
+    if (plan.statements.empty()) return plan;
+    // It waits for locks of the tables, and the others for `session_` must not.
+    SLUICE_LET(const auto session, postgres::Connection::Open(options_));
+    const std::stop_callback interrupt(stop, [&] { session->Interrupt(); });
+    return postgres::EnsurePublication(*session, name, tables);
   }
   Result<NewSlot> CreateSlot(const std::string& slot) override {
     // It waits for every transaction that runs.
@@ -151,21 +157,29 @@ class PostgresSource final : public Source {
   }
 
  private:
+  Result<postgres::PublicationChange> PlanPublication(
+      const std::string& name, std::span<const postgres::PublishedTable> tables) {
+    const std::lock_guard lock(mutex_);
+    return postgres::PlanPublication(*session_, name, tables);
+  }
   Result<std::unique_ptr<postgres::Connection>> OpenReplication(int silence_max_ms) const {
     postgres::ConnectionOptions replication = options_;
     replication.replication = true;
+    replication.lock_timeout_ms = 0;
     replication.silence_max_ms = silence_max_ms;
     return postgres::Connection::Open(replication);
   }
 
   const postgres::ConnectionOptions options_;
+  std::mutex publishing_;  // before mutex_
   std::mutex mutex_;
   std::unique_ptr<postgres::Connection> session_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> OpenPostgresSource(const postgres::ConnectionOptions& options) {
+Result<std::unique_ptr<Source>> OpenPostgresSource(postgres::ConnectionOptions options) {
+  options.lock_timeout_ms = kCatalogLockTimeoutMs;
   SLUICE_LET(auto session, postgres::Connection::Open(options), "connecting to the source");
   SLUICE_LET(const auto identity, postgres::IdentifySource(*session),
              "asking the source who it is");
@@ -174,7 +188,8 @@ Result<std::unique_ptr<Source>> OpenPostgresSource(const postgres::ConnectionOpt
                      identity.server_version / 10000)
         .WithHint("upgrade the source");
   }
-  return std::unique_ptr<Source>(std::make_unique<PostgresSource>(options, std::move(session)));
+  return std::unique_ptr<Source>(
+      std::make_unique<PostgresSource>(std::move(options), std::move(session)));
 }
 
 }  // namespace sluice::pipeline

@@ -1,4 +1,5 @@
-// The source seam over libpq: one session for questions, opened again when it is lost.
+// The source seam over libpq: one session for questions that wait for nobody, opened again when it
+// is lost; sessions of their own for the rest.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,6 @@
 namespace sluice::pipeline {
 
 // Connects. kConfig: older than Postgres 14.
-Result<std::unique_ptr<Source>> OpenPostgresSource(const postgres::ConnectionOptions& options);
+Result<std::unique_ptr<Source>> OpenPostgresSource(postgres::ConnectionOptions options);
 
 }  // namespace sluice::pipeline

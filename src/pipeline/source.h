@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,13 @@
 
 namespace sluice::pipeline {
 
-// A snapshot that copies read under, held open by its own session.
+// What a question to the source's catalog waits for a table's lock. Above deadlock_timeout (1 s by
+// default), after which autovacuum gives way to whoever waits, and enough for DDL that runs now;
+// whoever keeps a lock for longer is named, and other tables need not wait for that.
+inline constexpr int kCatalogLockTimeoutMs = 5'000;
+
+// A snapshot that copies read under, held open by its own session. A statement there waits
+// kCatalogLockTimeoutMs for a lock, and its failure ends the snapshot but for a savepoint.
 struct HeldSnapshot {
   std::unique_ptr<postgres::Connection> holder;
   std::string name;
@@ -42,8 +49,11 @@ class Source {
   virtual Result<std::optional<postgres::SlotState>> FindSlot(const std::string& slot) = 0;
   virtual Result<postgres::PublicationGaps> FindPublicationGaps(
       const std::string& name, std::span<const postgres::PublishedTable> tables) = 0;
+  // May wait kCatalogLockTimeoutMs for locks of tables that are not published yet, but nobody else
+  // waits meanwhile. kStopped: `stop` came first.
   virtual Result<postgres::PublicationChange> EnsurePublication(
-      const std::string& name, std::span<const postgres::PublishedTable> tables) = 0;
+      const std::string& name, std::span<const postgres::PublishedTable> tables,
+      const std::stop_token& stop) = 0;
   virtual Result<NewSlot> CreateSlot(const std::string& slot) = 0;
   virtual Result<HeldSnapshot> HoldSnapshot() = 0;
   virtual Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(

@@ -1,7 +1,6 @@
 #include "pipeline/supervisor.h"
 
 #include <algorithm>
-#include <future>
 #include <thread>
 
 #include "base/log.h"
@@ -17,7 +16,6 @@ constexpr int64_t kReconnectMaxUs = 30'000'000;
 constexpr int64_t kWatchUs = 60'000'000;
 constexpr int64_t kSourceStatusUs = 5'000'000;
 constexpr int64_t kCopyAgainPauseUs = 5'000'000;
-constexpr int64_t kOrderTimeoutUs = 60'000'000;
 constexpr char kCannotConnectNow[] = "57P03";  // SQLSTATE: it shuts down or starts up
 
 // Whoever starts a failed program again by itself must not start one that was taken over: the two
@@ -221,16 +219,8 @@ void Supervisor::LookAtSource(bool tables_too) {
 
 // --- orders ---
 
-Status Supervisor::Ask(const std::function<void(MergeLoop&, std::function<void(Status)>)>& order) {
-  auto answer = std::make_shared<std::promise<Status>>();
-  std::future<Status> future = answer->get_future();
-  mirror_->merge().Post([order, answer](MergeLoop& merge) {
-    order(merge, [answer](Status status) { answer->set_value(std::move(status)); });
-  });
-  if (future.wait_for(std::chrono::microseconds(kOrderTimeoutUs)) != std::future_status::ready) {
-    return MakeError(ErrorKind::kUnavailable, "the pipeline is busy, the order stays queued");
-  }
-  return future.get();
+Status Supervisor::Ask(const Order& order) {
+  return GiveOrder(mirror_->merge(), order, clock_, internal_stop_.get_token());
 }
 
 Status Supervisor::Pause(const std::string& name) {
@@ -242,9 +232,9 @@ Status Supervisor::Resume(const std::string& name) {
 }
 
 Status Supervisor::Resync(const std::string& name) {
-  SLUICE_LET(const postgres::SourceTable source, mirror_->FindTable(name));
-  return Ask([this, name, source](MergeLoop& merge, const auto& done) {
-    done(mirror_->Resync(merge, name, source));
+  SLUICE_LET(const ChosenTable renewed, mirror_->Renew(name, internal_stop_.get_token()));
+  return Ask([this, renewed](MergeLoop& merge, const auto& done) {
+    done(mirror_->Resync(merge, renewed));
   });
 }
 

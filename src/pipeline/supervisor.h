@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "pipeline/mirror.h"
+#include "pipeline/order.h"
 #include "pipeline/state_lock.h"
 
 namespace sluice::pipeline {
@@ -56,7 +56,7 @@ class Supervisor {
   void RunCopies(const std::stop_token& stop);
   void CopyAll(std::vector<CopyTask> tasks, const std::stop_token& stop);
   void Fatal(const Error& error);
-  Status Ask(const std::function<void(MergeLoop&, std::function<void(Status)>)>& order);
+  Status Ask(const Order& order);
 
   PipelineOptions options_;
   SystemClock clock_;

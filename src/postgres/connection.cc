@@ -2,6 +2,8 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -37,7 +39,13 @@ class LibpqConnection final : public Connection {
       : connection_(std::move(connection)),
         cancel_(PQgetCancel(connection_.get())),
         replication_(options.replication),
-        silence_max_ms_(options.silence_max_ms > 0 ? options.silence_max_ms : -1) {}
+        silence_max_ms_(options.silence_max_ms > 0 ? options.silence_max_ms : -1),
+        wire_end_(dup(PQsocket(connection_.get()))) {}
+  ~LibpqConnection() override {
+    if (wire_end_ >= 0) close(wire_end_);
+  }
+  LibpqConnection(const LibpqConnection&) = delete;
+  LibpqConnection& operator=(const LibpqConnection&) = delete;
 
   Result<Rows> Query(const std::string& sql, std::span<const std::string> parameters) override;
   Status Execute(const std::string& sql) override;
@@ -50,6 +58,7 @@ class LibpqConnection final : public Connection {
   Status SendCopyData(std::string_view bytes) override;
   int socket() const override { return PQsocket(connection_.get()); }
   void Cancel() override;
+  void Interrupt() override;
   int backend_pid() const override { return PQbackendPID(connection_.get()); }
   bool encrypted() const override { return PQsslInUse(connection_.get()) != 0; }
   std::string host() const override;
@@ -80,6 +89,10 @@ class LibpqConnection final : public Connection {
   bool broken_ = false;  // out of step with the server: not used again
   bool silent_ = false;  // broken so
   std::atomic<bool> cancelled_ = false;
+  // The socket once more: libpq closes its own when the connection is lost, and the number may be
+  // another's by the time that somebody interrupts.
+  const int wire_end_;
+  std::atomic<bool> interrupted_ = false;
 };
 
 // Under TLS decrypted bytes may wait inside libpq while the socket is silent.
@@ -87,6 +100,7 @@ constexpr int kEncryptedWaitMs = 20;
 constexpr const char* kTlsLibrary = "OpenSSL";  // as libpq names it
 
 Error LibpqConnection::Lost() {
+  if (interrupted_) return MakeError(ErrorKind::kStopped, "stopped before Postgres answered");
   if (silent_) return SilentError(silence_max_ms_);
   if (broken_) {
     return MakeError(ErrorKind::kUnavailable,
@@ -100,7 +114,8 @@ Error LibpqConnection::Lost() {
 Error LibpqConnection::Failure(const PGresult* result) {
   const char* code = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   if (code == nullptr) {
-    if (broken_ || PQstatus(connection_.get()) == CONNECTION_BAD) return Lost();
+    const bool lost = broken_ || interrupted_ || PQstatus(connection_.get()) == CONNECTION_BAD;
+    if (lost) return Lost();
     const char* status = PQresStatus(PQresultStatus(result));
     return MakeError(ErrorKind::kInternal, "libpq answered {} out of turn", status);
   }
@@ -223,6 +238,7 @@ Status LibpqConnection::EndWire(Status ended) {
     const auto message = wire->Next();
     if (!message) {
       broken_ = true;
+      if (interrupted_) return Lost();
       return ended ? Status(message.error()) : ended;
     }
     if (message->kind == 'E' && ended) ended = Judge(ServerError(message->body));
@@ -276,10 +292,15 @@ Status LibpqConnection::SendCopyData(std::string_view bytes) {
 
 void LibpqConnection::Cancel() {
   cancelled_ = true;
-  if (broken_) return;  // the way to the server is lost, and PQcancel would wait for it
+  if (broken_ || interrupted_) return;  // no way to the server, and PQcancel would wait for one
   char problem[256];
   // Only asks; the statement fails or ends by itself. Nothing to do when the server is gone.
   static_cast<void>(PQcancel(cancel_.get(), problem, static_cast<int>(sizeof(problem))));
+}
+
+void LibpqConnection::Interrupt() {
+  interrupted_ = true;
+  if (wire_end_ >= 0) shutdown(wire_end_, SHUT_RDWR);
 }
 
 std::string LibpqConnection::host() const {

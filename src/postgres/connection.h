@@ -1,6 +1,6 @@
 // A libpq connection with the session settings that make values lossless (DateStyle ISO, UTC,
 // extra_float_digits 3, ...). libpq itself never shows in a header. One thread at a time, except
-// Cancel.
+// Cancel and Interrupt.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,9 @@ struct ConnectionOptions {
   // How long an answer, or the next bytes of a COPY, may keep silent before the connection counts
   // as lost (kUnavailable); 0: for ever. A stream's owner watches it by itself.
   int silence_max_ms = 0;
+  // How long a statement waits for a lock (kUnavailable, SQLSTATE 55P03; lock_wait.h has the
+  // words); 0: for ever.
+  int lock_timeout_ms = 0;
 };
 
 // A text result: nothing is a null.
@@ -57,6 +60,9 @@ class Connection {
   virtual Status SendCopyData(std::string_view bytes) = 0;
   virtual int socket() const = 0;  // to wait on; -1 when closed
   virtual void Cancel() = 0;       // from any thread
+  // From any thread, without a word to the server: what waits for it ends at once (kStopped), and
+  // so does all that follows. The server notices when it next has something to say.
+  virtual void Interrupt() = 0;
 
   // For `check` and for the wait on the socket.
   virtual int backend_pid() const = 0;   // as the startup packet's answer named it

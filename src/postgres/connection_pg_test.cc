@@ -168,6 +168,50 @@ TEST_P(ConnectionPgCopy, AServerThatGoesAwayDuringACopyIsALostConnection) {
   EXPECT_FALSE(connection->ReadCopy().has_value());
 }
 
+TEST(ConnectionPg, GivesALockUpAfterItsTime) {
+  const std::string database = MakeDatabase();
+  const auto holder = Connect(database);
+  Sql(*holder, {"CREATE TABLE public.t (id int)", "BEGIN", "LOCK TABLE public.t"});
+  ConnectionOptions options = OptionsFor(database);
+  options.lock_timeout_ms = 20;
+  const auto connection = Connection::Open(options);
+  ASSERT_TRUE(connection.has_value()) << connection.error().message();
+  const auto rows = (*connection)->Query("SELECT FROM public.t");
+  ASSERT_FALSE(rows.has_value());
+  EXPECT_EQ(rows.error().code(), "55P03");
+  EXPECT_EQ(rows.error().kind(), ErrorKind::kUnavailable);
+}
+
+TEST(ConnectionPg, AnInterruptEndsWhatWaitsAndWhateverFollows) {
+  const std::string database = MakeDatabase();
+  const auto holder = Connect(database);
+  Sql(*holder, {"CREATE TABLE public.t (id int)", "BEGIN", "LOCK TABLE public.t"});
+  for (const bool copy : {false, true}) {
+    const auto connection = Connect(database);
+    Status ended;
+    std::thread waiting([&] {
+      ended = copy ? connection->StartCopyOut("COPY public.t TO STDOUT")
+                   : connection->Execute("SELECT FROM public.t");
+    });
+    const std::string waits = fmt::format(
+        "SELECT wait_event_type = 'Lock' FROM pg_stat_activity "
+        "WHERE pid = {}",
+        connection->backend_pid());
+    const auto watch = Connect(database);
+    while (Value(*watch, waits) != "t") std::this_thread::yield();
+    connection->Interrupt();
+    waiting.join();
+    ASSERT_FALSE(ended.has_value());
+    EXPECT_EQ(ended.error().kind(), ErrorKind::kStopped) << ended.error().message();
+    for (const Status& later :
+         {connection->Execute("SELECT 1"), connection->StartCopyOut("COPY (SELECT 1) TO STDOUT")}) {
+      ASSERT_FALSE(later.has_value());
+      EXPECT_EQ(later.error().kind(), ErrorKind::kStopped) << later.error().message();
+    }
+    EXPECT_FALSE(connection->alive());
+  }
+}
+
 TEST(ConnectionPg, NamesWhatKeepsItOut) {
   ConnectionOptions options = OptionsFor("no_such_database");
   auto opened = Connection::Open(options);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kSessionSettings =
     "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=3 "
     "-c bytea_output=hex -c xmloption=content -c search_path=pg_catalog -c row_security=off "
-    "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 "
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 "
     "-c idle_session_timeout=0 -c jit=off";
 
 // Hold for our walsender only and need no right (postgres-capture.md 1.1); `options` in the URL or
@@ -59,7 +59,8 @@ std::string SessionOptions(const ConnectionOptions& options, const ParsedUrl& ur
   std::string out;
   if (options.replication) out += std::string(kWalsenderSettings) + " ";
   if (!own.empty()) out += own + " ";
-  return out + std::string(kSessionSettings);
+  out += kSessionSettings;
+  return out + " -c lock_timeout=" + std::to_string(options.lock_timeout_ms);
 }
 
 }  // namespace

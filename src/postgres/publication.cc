@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "postgres/lock_wait.h"
 #include "postgres/source_catalog.h"
 
 namespace sluice::postgres {
@@ -164,7 +165,9 @@ Result<PublicationChange> EnsurePublication(Connection& connection, const std::s
   if (change.statements.empty()) return change;
   Status done = RunAll(connection, change.statements);
   if (done) return change;
-  Error error = std::move(done).error();
+  std::vector<uint32_t> relations;
+  for (const PublishedTable& table : tables) relations.push_back(table.oid);
+  Error error = ExplainLockWait(connection, relations, WantedLock::kAlter, std::move(done).error());
   if (error.code() == "42501") {
     error = std::move(error).WithHint(
         fmt::format("run as the tables' owner: {};", fmt::join(change.statements, "; ")));

@@ -45,6 +45,7 @@ Result<PublicationGaps> FindPublicationGaps(Connection& connection, const std::s
 
 // Makes both publications where they are missing and adds missing tables; never removes a table.
 // In one transaction; returns what it did. 42501: the hint holds the SQL for the tables' owner.
+// 55P03: a table stayed locked for the connection's lock_timeout_ms; says who holds it.
 Result<PublicationChange> EnsurePublication(Connection& connection, const std::string& name,
                                             std::span<const PublishedTable> tables);
 

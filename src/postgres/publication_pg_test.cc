@@ -102,6 +102,25 @@ TEST_F(PublicationPgTest, PrintsTheSqlWhenItMayNotRunIt) {
   EXPECT_FALSE(FindPublication(*connection, "p")->has_value()) << "nothing half made";
 }
 
+TEST_F(PublicationPgTest, SaysWhoKeepsATableLocked) {
+  ASSERT_TRUE(EnsurePublication(*connection, "p", std::vector{odd}).has_value());
+  const auto holder = Connect(Value(*connection, "SELECT current_database()"));
+  Sql(*holder, {"BEGIN", "LOCK TABLE public.\"order\" IN SHARE MODE"});
+  Sql(*connection, {"SET lock_timeout = '20ms'"});
+  const auto refused = EnsurePublication(*connection, "p", std::vector{order, parent});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(refused.error().code(), "55P03");
+  EXPECT_THAT(refused.error().message(),
+              HasSubstr(fmt::format("waited 20ms for a lock: public.\"order\" is locked by pid {} "
+                                    "(sluice_test) since ",
+                                    holder->backend_pid())));
+  EXPECT_THAT(refused.error().hint(),
+              HasSubstr(fmt::format("pg_terminate_backend({})", holder->backend_pid())));
+  Sql(*holder, {"ROLLBACK"});
+  EXPECT_TRUE(EnsurePublication(*connection, "p", std::vector{order}).has_value());
+}
+
 TEST_F(PublicationPgTest, DropsBothAndMindsNoneMissing) {
   ASSERT_TRUE(EnsurePublication(*connection, "p", std::vector{odd}).has_value());
   ASSERT_TRUE(DropPublications(*connection, "p"));

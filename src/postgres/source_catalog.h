@@ -51,7 +51,9 @@ struct SourceTable {
   std::vector<uint32_t> leaves;  // partition leaves (oids), empty for a plain table
   std::vector<std::string> foreign_leaves;
   int64_t row_estimate = -1;
-  int64_t bytes = 0;  // with TOAST, over all leaves
+  // With TOAST, over all leaves. Where ListTables could not measure, and in DescribeTable: as of
+  // the last vacuum or analyze.
+  int64_t bytes = 0;
   bool can_select = true;
 };
 
@@ -73,18 +75,20 @@ struct PublicationState {
   bool all_tables = false;
   bool via_root = false;
   bool insert = true, update = true, delete_ = true, truncate = true;
-  std::vector<uint32_t> tables;    // oids as published (roots where via_root)
+  std::vector<uint32_t> tables;    // oids of ordinary tables and roots: named, by schema, or all
   std::vector<uint32_t> filtered;  // 15+: those with a row filter or a column list
 };
 
 // kConfig on a standby: only a primary can be mirrored.
 Result<SourceIdentity> IdentifySource(Connection& connection);
 // All ordinary and partitioned tables (not leaves, not system, not temporary) with their columns.
-// This and DescribeTable run in a transaction of their own.
+// This and DescribeTable run in a transaction of their own, and wait for nobody who has locked a
+// table: they describe it as it was last committed.
 Result<std::vector<SourceTable>> ListTables(Connection& connection);
 // One table; nothing when it is gone.
 Result<std::optional<SourceTable>> DescribeTable(Connection& connection, uint32_t oid);
 Result<std::optional<SlotState>> FindSlot(Connection& connection, const std::string& slot);
+// Waits for no lock either.
 Result<std::optional<PublicationState>> FindPublication(Connection& connection,
                                                         const std::string& publication);
 

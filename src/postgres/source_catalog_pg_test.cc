@@ -14,6 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::MakeDatabase;
 using testing::Sql;
+using ::testing::UnorderedElementsAre;
 using testing::Value;
 
 struct SourceCatalogPgTest : ::testing::Test {
@@ -105,6 +106,47 @@ TEST_F(SourceCatalogPgTest, TakesTheReplicaIdentityIndexAsKey) {
   EXPECT_EQ(Find("f").replica_identity, 'f');
   EXPECT_THAT(KeyOf(Find("k")), IsEmpty());
   EXPECT_FALSE(Find("k").has_primary_key);
+}
+
+TEST_F(SourceCatalogPgTest, DescribesTablesThatSomebodyKeepsLocked) {
+  Sql(*connection,
+      {"CREATE TABLE public.t(id int PRIMARY KEY, v text)",
+       "INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 200) i",
+       "CREATE TABLE public.p(id int) PARTITION BY RANGE (id)",
+       "CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES FROM (0) TO (9)",
+       "CREATE TABLE public.free(id int)", "INSERT INTO public.free VALUES (1)",
+       "VACUUM ANALYZE public.t", "CREATE PUBLICATION every FOR TABLE public.t, public.p"});
+  const auto holder = Connect(Value(*connection, "SELECT current_database()"));
+  Sql(*holder, {"BEGIN", "LOCK TABLE public.t, public.p"});
+  Sql(*connection, {"SET lock_timeout = '20ms'"});
+  const SourceTable locked = Find("t");
+  EXPECT_EQ(locked.columns.size(), 2u);
+  EXPECT_GT(locked.bytes, 100'000) << "as the vacuum found it";
+  EXPECT_EQ(Find("p").leaves.size(), 1u);
+  EXPECT_GE(Find("free").bytes, 8192) << "measured, though nobody has analyzed it";
+  const auto described = DescribeTable(*connection, locked.oid);
+  ASSERT_TRUE(described && *described);
+  EXPECT_EQ((*described)->columns.size(), 2u);
+  const auto publication = FindPublication(*connection, "every");
+  ASSERT_TRUE(publication && *publication);
+  EXPECT_THAT((*publication)->tables, UnorderedElementsAre(locked.oid, Find("p").oid));
+}
+
+TEST_F(SourceCatalogPgTest, FindsWhatAPublicationNamesInWholeSchemas) {
+  Sql(*connection,
+      {"CREATE SCHEMA s", "CREATE TABLE s.a(id int)", "CREATE UNLOGGED TABLE s.unlogged(id int)",
+       "CREATE TABLE s.p(id int) PARTITION BY RANGE (id)",
+       "CREATE TABLE s.p1 PARTITION OF s.p FOR VALUES FROM (0) TO (9)",
+       "CREATE TABLE public.b(id int)", "CREATE PUBLICATION one FOR TABLES IN SCHEMA s",
+       "CREATE PUBLICATION every FOR ALL TABLES", "CREATE PUBLICATION none"});
+  const auto tables = [&](const std::string& name) {
+    const auto found = FindPublication(*connection, name);
+    SLUICE_CHECK(found && *found);
+    return (*found)->tables;
+  };
+  EXPECT_THAT(tables("one"), UnorderedElementsAre(Find("a").oid, Find("p").oid));
+  EXPECT_THAT(tables("every"), UnorderedElementsAre(Find("a").oid, Find("p").oid, Find("b").oid));
+  EXPECT_THAT(tables("none"), IsEmpty());
 }
 
 TEST_F(SourceCatalogPgTest, FollowsPartitionsToTheirLeaves) {

@@ -1,9 +1,12 @@
-// ListTables and DescribeTable: a handful of queries however many tables there are.
+// ListTables and DescribeTable: a handful of queries however many tables there are, none of which
+// waits for a table's lock.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
+#include "postgres/lock_wait.h"
 #include "postgres/row_reader.h"
 #include "postgres/source_catalog.h"
 #include "postgres/source_types.h"
@@ -26,19 +29,33 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE {} ORDER BY n.nspname, c.relname)sql";
 
-// Where the rows are: the table itself, or the leaves of a partitioned one.
+// Where the rows are: the table itself, or the leaves of a partitioned one. Not pg_partition_tree
+// and pg_table_size: they take locks.
 constexpr std::string_view kStorage = R"sql(
-SELECT c.oid, l.oid, l.relkind, l.relreplident, l.relpersistence = 'u',
+WITH RECURSIVE tree(root, relid) AS (
+  SELECT c.oid, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {}
+  UNION ALL
+  SELECT tree.root, i.inhrelid
+    FROM tree JOIN pg_class p ON p.oid = tree.relid AND p.relkind = 'p'
+    JOIN pg_inherits i ON i.inhparent = p.oid AND NOT i.inhdetachpending)
+SELECT tree.root, l.oid, l.relkind, l.relreplident, l.relpersistence = 'u',
        quote_ident(ln.nspname) || '.' || quote_ident(l.relname),
        l.reltuples::int8, pg_stat_get_live_tuples(l.oid),
-       CASE WHEN l.relkind = 'r' THEN pg_table_size(l.oid) END
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  CROSS JOIN LATERAL (
-    SELECT c.oid AS relid WHERE c.relkind = 'r'
-    UNION ALL
-    SELECT p.relid FROM pg_partition_tree(c.oid) p WHERE c.relkind = 'p' AND p.isleaf) s
-  JOIN pg_class l ON l.oid = s.relid JOIN pg_namespace ln ON ln.oid = l.relnamespace
- WHERE {} ORDER BY c.oid, l.oid)sql";
+       (l.relpages::int8 + coalesce(t.relpages, 0)) * current_setting('block_size')::int8
+  FROM tree JOIN pg_class l ON l.oid = tree.relid AND l.relkind <> 'p'
+  JOIN pg_namespace ln ON ln.oid = l.relnamespace
+  LEFT JOIN pg_class t ON t.oid = l.reltoastrelid
+ ORDER BY tree.root, l.oid)sql";
+
+// The sizes now, but for tables that somebody has locked or waits to lock so that the question
+// would wait. One who comes in between is waited for a second.
+constexpr std::string_view kSizes = R"sql(
+SET LOCAL lock_timeout = '1s';
+SELECT o, pg_table_size(o) FROM unnest('{{{}}}'::oid[]) AS u(o)
+ WHERE o NOT IN (
+   SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+      AND d.datname = current_database()))sql";
 
 // Key: the identity that finds a row. INCLUDE columns of its index are no part of it.
 constexpr std::string_view kColumns = R"sql(
@@ -170,10 +187,43 @@ Result<std::vector<SourceTable>> ReadAtOnce(Connection& connection, const std::s
   return out;
 }
 
+std::vector<uint32_t> Relations(const SourceTable& table) {
+  return table.kind == 'p' ? table.leaves : std::vector<uint32_t>{table.oid};
+}
+
+// What nobody answers for now keeps its estimate.
+Status Measure(Connection& connection, std::vector<SourceTable>& tables) {
+  std::vector<uint32_t> relations;
+  for (const SourceTable& table : tables) {
+    for (const uint32_t oid : Relations(table)) relations.push_back(oid);
+  }
+  const auto rows = connection.Query(fmt::format(kSizes, fmt::join(relations, ",")));
+  if (!rows && rows.error().code() == kLockNotAvailable) return {};
+  SLUICE_TRY(rows, "measuring tables");
+  std::map<uint32_t, int64_t> sizes;
+  for (const Row& row : *rows) {
+    RowReader in(row);
+    const auto oid = in.Number<uint32_t>();
+    if (!in.IsNull()) sizes[oid] = in.Number<int64_t>();
+  }
+  for (SourceTable& table : tables) {
+    int64_t bytes = 0;
+    const std::vector<uint32_t> own = Relations(table);
+    const bool all = std::all_of(own.begin(), own.end(), [&](uint32_t oid) {
+      const auto size = sizes.find(oid);
+      if (size != sizes.end()) bytes += size->second;
+      return size != sizes.end();
+    });
+    if (all) table.bytes = bytes;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<SourceTable>> ListTables(Connection& connection) {
   SLUICE_LET(auto out, ReadAtOnce(connection, std::string(kEveryTable)), "listing tables");
+  SLUICE_TRY(Measure(connection, out));
   return out;
 }
 

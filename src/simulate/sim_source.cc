@@ -57,7 +57,7 @@ Result<postgres::PublicationGaps> SimSource::FindPublicationGaps(
 }
 
 Result<postgres::PublicationChange> SimSource::EnsurePublication(
-    const std::string&, std::span<const postgres::PublishedTable>) {
+    const std::string&, std::span<const postgres::PublishedTable>, const std::stop_token&) {
   SLUICE_TRY(CheckLine());
   return postgres::PublicationChange{};
 }

@@ -25,7 +25,8 @@ class SimSource final : public pipeline::Source {
   Result<postgres::PublicationGaps> FindPublicationGaps(
       const std::string& name, std::span<const postgres::PublishedTable> tables) override;
   Result<postgres::PublicationChange> EnsurePublication(
-      const std::string& name, std::span<const postgres::PublishedTable> tables) override;
+      const std::string& name, std::span<const postgres::PublishedTable> tables,
+      const std::stop_token& stop) override;
   Result<pipeline::NewSlot> CreateSlot(const std::string& slot) override;
   Result<pipeline::HeldSnapshot> HoldSnapshot() override;
   Result<std::unique_ptr<postgres::ReplicationSource>> StartStream(

@@ -25,10 +25,13 @@ std::string World::Order() {
 
 void World::CopyAgain(const std::string& table) {
   pipeline::Mirror& mirror = process_->mirror();
-  const auto source = mirror.FindTable(table);
-  if (!source) return;
-  mirror.merge().Post([this, &mirror, table, shape = *source](pipeline::MergeLoop& merge) {
-    if (!mirror.Resync(merge, table, shape)) given_up_.erase(table);  // the order is given again
+  const auto renewed = mirror.Renew(table, {});
+  if (!renewed) {
+    given_up_.erase(table);  // the order is given again
+    return;
+  }
+  mirror.merge().Post([this, &mirror, table, renewed = *renewed](pipeline::MergeLoop& merge) {
+    if (!mirror.Resync(merge, renewed)) given_up_.erase(table);
   });
 }
 

@@ -16,8 +16,6 @@ namespace {
 // Batches that stay in cache: larger ones stall the server while they are encoded.
 constexpr int64_t kRowsPerBatch = 8192;
 constexpr int64_t kBytesPerBatch = int64_t{8} << 20;
-// What we wait for a lock: DDL that runs now, not one that queues for hours.
-constexpr int kLockTimeoutSeconds = 60;
 
 std::string Quoted(std::string_view name) {
   std::string out = "\"";
@@ -81,10 +79,9 @@ class ChunkTransaction {
       sql += "SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name) + "; ";
     }
     // With row_security on, COPY would silently leave rows out.
-    sql += fmt::format(
+    sql +=
         "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; "
-        "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '{}s'; ",
-        kLockTimeoutSeconds);
+        "SET LOCAL idle_in_transaction_session_timeout = 0; ";
     SLUICE_TRY(connection_.StartCopyOut(sql + copy));
     copying_ = true;
     return {};

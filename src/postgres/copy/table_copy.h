@@ -67,9 +67,10 @@ struct CopyProgress {
 };
 
 // One chunk, in one short transaction under `snapshot_name` (empty: none); batches of about 8 K
-// rows go to `take`. The connection must be a plain one; it is idle again after an error, or
-// closed. `stop` is asked between batches: kStopped. kConflict: the relation was dropped, renamed,
-// rewritten or truncated since the snapshot, and what came of it does not count.
+// rows go to `take`. The connection must be a plain one, whose lock_timeout_ms says how long the
+// table's lock is waited for; it is idle again after an error, or closed. `stop` is asked between
+// batches: kStopped. kConflict: the relation was dropped, renamed, rewritten or truncated since the
+// snapshot, and what came of it does not count.
 Status CopyOneChunk(Connection& connection, const std::string& snapshot_name,
                     const MirroredTable& table, const CopyChunk& chunk,
                     const std::function<Status(const arrow::RecordBatch&)>& take,

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "postgres/copy/table_copy.h"
+#include "postgres/lock_wait.h"
 #include "postgres/source_catalog.h"
 #include "postgres/testing/throwaway_postgres.h"
 
@@ -207,6 +208,47 @@ TEST_F(TableCopy, WhatChangedSinceTheSnapshotIsAConflict) {
     EXPECT_TRUE(session_->Execute("SELECT 1"));
     if (change.find("TO u") != std::string::npos) Run("ALTER TABLE s.u RENAME TO t");
   }
+}
+
+TEST_F(TableCopy, AChunkGivesItsTablesLockUpAfterTheConnectionsTime) {
+  Run("CREATE TABLE s.t (id int PRIMARY KEY)");
+  Run("INSERT INTO s.t VALUES (1), (2)");
+  const SourceTable table = Describe("s.t");
+  const auto chunks = PlanChunks(*session_, table, 1 << 20);
+  ASSERT_TRUE(chunks) << chunks.error().message();
+  ASSERT_EQ(chunks->size(), 1U);
+  const auto holder = Open();
+  ASSERT_TRUE(holder);
+  ASSERT_TRUE((*holder)->Execute("BEGIN; LOCK TABLE s.t"));
+  ConnectionOptions options;
+  options.url = server_->url();
+  options.lock_timeout_ms = 20;
+  const auto worker = Connection::Open(options);
+  ASSERT_TRUE(worker);
+  int64_t taken = 0;
+  const auto copy = [&] {
+    return CopyOneChunk(
+        **worker, "", Mirror(table), chunks->front(),
+        [&](const arrow::RecordBatch& rows) -> Status {
+          taken += rows.num_rows();
+          return {};
+        },
+        [] { return false; }, progress_);
+  };
+  const Status refused = copy();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(refused.error().code(), kLockNotAvailable);
+  EXPECT_EQ(taken, 0);
+  const Error words =
+      ExplainLockWait(**worker, RelationsOf(table), WantedLock::kRead, refused.error());
+  const std::string who = fmt::format("waited 20ms for a lock: s.t is locked by pid {} (sluice)",
+                                      (*holder)->backend_pid());
+  EXPECT_TRUE(words.message().starts_with(who)) << words.message();
+  ASSERT_TRUE((*holder)->Execute("ROLLBACK"));
+  const Status copied = copy();
+  ASSERT_TRUE(copied) << copied.error().message();
+  EXPECT_EQ(taken, 2);
 }
 
 TEST_F(TableCopy, OddNamesSimplyWork) {
