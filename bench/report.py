@@ -10,13 +10,14 @@ import dataclasses
 import json
 import pathlib
 import re
+import string
 import sys
 
 BENCH = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH)]
 
 from report_plots import bars, distances  # noqa: E402
-from results import MACHINE  # noqa: E402
+from results import by_machine  # noqa: E402
 
 RESULTS, REMARKS = BENCH / "results", BENCH / "remarks.md"
 PAGE = BENCH.parent / "docs" / "performance.md"
@@ -40,6 +41,7 @@ DRAWN = {
 class Bench:
     name: str
     date: str
+    machine: str
     entries: list[dict]
 
     @property
@@ -53,17 +55,13 @@ class Remark:
     text: str
 
 
-def read_results(folder: pathlib.Path) -> tuple[list[Bench], str]:
-    """The benches, and the machine of the newest file that names one."""
+def read_results(folder: pathlib.Path) -> list[Bench]:
     found: dict[str, Bench] = {}
-    machine = ""
     for file in sorted(folder.glob("????-??-??.json")):
-        for entry in (entries := json.loads(file.read_text())):
-            if entry["bench"] == MACHINE:
-                machine = entry["measure"]
-        for name in {entry["bench"] for entry in entries} - {MACHINE}:
-            found[name] = Bench(name, file.stem, [entry for entry in entries if entry["bench"] == name])
-    return list(found.values()), machine
+        for machine, entries in by_machine(json.loads(file.read_text())).items():
+            for name in {entry["bench"] for entry in entries}:
+                found[name] = Bench(name, file.stem, machine, [entry for entry in entries if entry["bench"] == name])
+    return list(found.values())
 
 
 def read_remarks(text: str) -> dict[str, Remark]:
@@ -72,28 +70,31 @@ def read_remarks(text: str) -> dict[str, Remark]:
     return {name: Remark(title.strip(), body.strip()) for name, title, body in zip(*[iter(parts)] * 3)}
 
 
-def page(benches: list[Bench], machine: str, remarks: dict[str, Remark], plots: pathlib.Path) -> str:
+def page(benches: list[Bench], remarks: dict[str, Remark], plots: pathlib.Path) -> str:
     """Markdown; plots go into the folder, which lies beside the page."""
     by_name = {bench.name: bench for bench in benches}
     assert not (strange := set(by_name) - set(remarks)), f"remarks.md has no section for {sorted(strange)}"
     plots.mkdir(parents=True, exist_ok=True)
-    sections = [_head(by_name, machine, remarks, plots)]
+    sections = [_head(by_name, remarks, plots)]
     sections += [_section(by_name.get(name), name, remark, plots) for name, remark in remarks.items()]
     return "\n\n".join(sections) + "\n"
 
 
-def _head(benches: dict[str, Bench], machine: str, remarks: dict[str, Remark], plots: pathlib.Path) -> str:
-    rows = ["| Bench | What | Goals met | Measured |", "|---|---|---|---|"]
+def _head(benches: dict[str, Bench], remarks: dict[str, Remark], plots: pathlib.Path) -> str:
+    machines = sorted({bench.machine for bench in benches.values()})
+    letters = dict(zip(machines, string.ascii_uppercase))
+    rows = ["| Bench | What | Goals met | Measured | Machine |", "|---|---|---|---|---|"]
     for name, remark in remarks.items():
         goals = [entry["met"] for entry in benches[name].entries if entry["goal"]] if name in benches else []
         met = f"{sum(goals)} of {len(goals)}" if goals else ""
-        rows.append(f"| [{name}](#{_anchor(name, remark)}) | {remark.title} | {met} | "
-                    f"{benches[name].date if name in benches else 'not yet at full size'} |")
+        when = f"{benches[name].date} | {letters[benches[name].machine]}" if name in benches else "not yet at full size |"
+        rows.append(f"| [{name}](#{_anchor(name, remark)}) | {remark.title} | {met} | {when} |")
     distances(list(benches.values()), plots / "goals.svg")
     return "\n".join([
         "# Performance", "",
         "Made by `bench/report.py` of `bench/results/`; change `bench/remarks.md`, not this page. `make bench` measures again.", "",
-        f"Machine: {machine or 'two cores; the results are older than the note of the machine'}. Nothing else was running. Each figure is a median of at least 5 runs, "
+        *(f"Machine {letter}: {machine}.\n" for machine, letter in letters.items()),
+        "Figures of one bench were measured on one machine; those of several say nothing of each other. Nothing else was running. Each figure is a median of at least 5 runs, "
         "in turns with its lower bound (the same bytes read from the same server and thrown away) in the same run; CPU is the kernel's accounting of the process. "
         "After every run DuckDB's count and checksum of every table equalled the source's. How each is done: [bench/README.md](../bench/README.md).", "",
         *rows, "", f"![How far each figure is from its goal]({plots.name}/goals.svg)"])
@@ -130,8 +131,8 @@ def _table(entries: list[dict]) -> str:
 
 
 def write_page(results: pathlib.Path = RESULTS, remarks: pathlib.Path = REMARKS, output: pathlib.Path = PAGE) -> pathlib.Path:
-    benches, machine = read_results(results)
-    output.write_text(page(benches, machine, read_remarks(remarks.read_text()), output.with_suffix("")))
+    benches = read_results(results)
+    output.write_text(page(benches, read_remarks(remarks.read_text()), output.with_suffix("")))
     return output
 
 

@@ -36,8 +36,8 @@ def test_the_newest_figures_count_and_a_measure_with_two_goals_is_one_row(tmp_pa
                 d02=[entry("machine", "2 cores (Abacus)", 2), entry("S1", "pinned: rows per second", 2.0, ">= 1", True),
                      entry("S1", "pinned: rows per second", 2.0, ">= 3", False)])
     assert "| pinned: rows per second | 2 M rows | >= 1 met; >= 3 **not met** |" in text
-    assert "| pinned: rate | 9 M rows |  |" in text and "2 cores (Abacus)" in text
-    assert "1 of 2 | 2026-01-02" in text
+    assert "| pinned: rate | 9 M rows |  |" in text
+    assert "1 of 2 | 2026-01-02 | B |" in text and "Machine B: 2 cores (Abacus)." in text
     assert {file.name for file in (tmp_path / "performance").iterdir()} == {"goals.svg", "S1.svg"}
 
 
@@ -47,14 +47,15 @@ def test_a_reason_is_shown_only_while_a_goal_is_missed(tmp_path):
     assert report.UNEXPLAINED in make(tmp_path, d03=[entry("C2", "x: y", 0.5, ">= 1", False)])
 
 
-def test_a_run_of_some_benches_keeps_the_others(tmp_path):
-    for bench, value in (("S1", 1.0), ("C2", 2.0), ("S1", 3.0)):
+def test_a_run_of_some_benches_keeps_the_others_and_where_they_were_measured(tmp_path):
+    for bench, value, machine in (("S1", 1.0, "old"), ("C2", 2.0, "old"), ("S1", 3.0, "new"), ("G1", 4.0, "new")):
         one = results.Results()
         one.add(bench, "pinned: rows", value, "K")
-        one.write("a machine", tmp_path)
+        one.write(machine, tmp_path)
     latest = json.loads((tmp_path / "latest.json").read_text())
-    assert [(found["bench"], found["value"]) for found in latest[1:]] == [("C2", 2.0), ("S1", 3.0)]
-    assert latest[0]["measure"] == "a machine"
+    assert [(found["bench"], found["value"]) for found in latest if found["bench"] != "machine"] == [("C2", 2.0), ("G1", 4.0), ("S1", 3.0)]
+    assert {machine: [found["bench"] for found in entries] for machine, entries in results.by_machine(latest).items()} == {
+        "old": ["C2"], "new": ["G1", "S1"]}
 
 
 def test_the_page_in_docs_is_that_of_the_results(tmp_path):

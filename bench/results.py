@@ -7,7 +7,7 @@ import os
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent / "results"
-MACHINE = "machine"  # an entry that says where the others were measured
+MACHINE = "machine"  # an entry that says where those after it were measured
 COMPARE = {"<=": operator.le, ">=": operator.ge}
 # (bench, words that the measure must contain) -> its goals, the first version's first
 GOALS = {
@@ -66,20 +66,35 @@ class Results:
     def write(self, machine: str, folder: pathlib.Path = FOLDER) -> pathlib.Path:
         """What these files hold of other benches stays, so that a run of some is no loss."""
         folder.mkdir(exist_ok=True)
-        entries = [{"bench": MACHINE, "measure": machine, "value": os.cpu_count(), "unit": "cores", "goal": None,
-                    "met": None}, *self.entries]
         dated = folder / f"{datetime.date.today().isoformat()}.json"
         for file in (dated, folder / "latest.json"):
-            file.write_text(json.dumps(_merged(file, entries), indent=1) + "\n")
+            file.write_text(json.dumps(self._merged(file, machine), indent=1) + "\n")
         return dated
 
+    def _merged(self, file: pathlib.Path, machine: str) -> list[dict]:
+        """The entry of a machine stands before those that were measured on it."""
+        new = {entry["bench"] for entry in self.entries}
+        kept = {where: [entry for entry in entries if entry["bench"] not in new]
+                for where, entries in by_machine(json.loads(file.read_text()) if file.exists() else []).items()}
+        kept[machine] = kept.get(machine, []) + self.entries
+        out = []
+        for where, entries in kept.items():
+            if entries:
+                out += [{"bench": MACHINE, "measure": where, "value": os.cpu_count(), "unit": "cores", "goal": None, "met": None},
+                        *sorted(entries, key=lambda entry: entry["bench"])]
+        return out
 
-def _merged(file: pathlib.Path, entries: list[dict]) -> list[dict]:
-    new = {entry["bench"] for entry in entries}
-    old = json.loads(file.read_text()) if file.exists() else []
-    # The machine comes first.
-    return sorted([*(entry for entry in old if entry["bench"] not in new), *entries],
-                  key=lambda entry: (entry["bench"] != MACHINE, entry["bench"]))
+
+def by_machine(entries: list[dict]) -> dict[str, list[dict]]:
+    """The machine in words -> what was measured on it."""
+    out: dict[str, list[dict]] = {}
+    machine = ""
+    for entry in entries:
+        if entry["bench"] == MACHINE:
+            machine = entry["measure"]
+        else:
+            out.setdefault(machine, []).append(entry)
+    return out
 
 
 def _goals(bench: str, measure: str) -> list[str]:
