@@ -57,6 +57,9 @@ struct SourceTable {
   bool can_select = true;
 };
 
+// Where its rows are: the table itself, or all its leaves.
+std::vector<uint32_t> RelationsOf(const SourceTable& table);
+
 struct SlotState {
   std::string plugin;
   std::string database;

@@ -187,15 +187,11 @@ Result<std::vector<SourceTable>> ReadAtOnce(Connection& connection, const std::s
   return out;
 }
 
-std::vector<uint32_t> Relations(const SourceTable& table) {
-  return table.kind == 'p' ? table.leaves : std::vector<uint32_t>{table.oid};
-}
-
 // What nobody answers for now keeps its estimate.
 Status Measure(Connection& connection, std::vector<SourceTable>& tables) {
   std::vector<uint32_t> relations;
   for (const SourceTable& table : tables) {
-    for (const uint32_t oid : Relations(table)) relations.push_back(oid);
+    for (const uint32_t oid : RelationsOf(table)) relations.push_back(oid);
   }
   const auto rows = connection.Query(fmt::format(kSizes, fmt::join(relations, ",")));
   if (!rows && rows.error().code() == kLockNotAvailable) return {};
@@ -208,7 +204,7 @@ Status Measure(Connection& connection, std::vector<SourceTable>& tables) {
   }
   for (SourceTable& table : tables) {
     int64_t bytes = 0;
-    const std::vector<uint32_t> own = Relations(table);
+    const std::vector<uint32_t> own = RelationsOf(table);
     const bool all = std::all_of(own.begin(), own.end(), [&](uint32_t oid) {
       const auto size = sizes.find(oid);
       if (size != sizes.end()) bytes += size->second;
@@ -220,6 +216,10 @@ Status Measure(Connection& connection, std::vector<SourceTable>& tables) {
 }
 
 }  // namespace
+
+std::vector<uint32_t> RelationsOf(const SourceTable& table) {
+  return table.kind == 'p' ? table.leaves : std::vector<uint32_t>{table.oid};
+}
 
 Result<std::vector<SourceTable>> ListTables(Connection& connection) {
   SLUICE_LET(auto out, ReadAtOnce(connection, std::string(kEveryTable)), "listing tables");

@@ -144,11 +144,6 @@ Status HandOver(CopyDecoder& decoder, const std::function<Status(const arrow::Re
 
 }  // namespace
 
-std::vector<uint32_t> RelationsOf(const SourceTable& table) {
-  if (table.kind == 'p') return table.leaves;
-  return {table.oid};
-}
-
 Result<std::vector<CopyChunk>> PlanChunks(Connection& connection, const SourceTable& table,
                                           uint64_t chunk_bytes) {
   const std::array<std::string, 1> parameters{OidArray(RelationsOf(table))};

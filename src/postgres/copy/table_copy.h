@@ -26,9 +26,6 @@ struct CopyChunk {
   uint64_t end_block = 0;  // past the end
 };
 
-// The table, or all its leaves: what a copy reads, each with blocks of its own.
-std::vector<uint32_t> RelationsOf(const SourceTable& table);
-
 // Chunks of about `chunk_bytes` (TOAST counted in) over the table or all its leaves. Asked in the
 // transaction that holds the snapshot: later blocks hold nothing that it sees. kConflict: a leaf is
 // gone.
