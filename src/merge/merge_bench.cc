@@ -96,7 +96,7 @@ void PublishTableOneByOne(benchmark::State& state) {
 }
 BENCHMARK(PublishTableOneByOne)->Arg(300'000)->Unit(benchmark::kMillisecond);
 
-// Runs of a million entries each become one, as at the end of a rebuilt index.
+// Runs of a million entries each become one.
 void MergeManyRuns(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));
   Indexed rows(static_cast<uint32_t>(count << 20));
@@ -118,6 +118,26 @@ void MergeManyRuns(benchmark::State& state) {
   std::filesystem::remove_all(folder);
 }
 BENCHMARK(MergeManyRuns)->Arg(2)->Arg(16)->Unit(benchmark::kMillisecond);
+
+// An index is made again from millions of keys, a million of which fit into memory.
+void LoadIndex(benchmark::State& state) {
+  Indexed rows(static_cast<uint32_t>(state.range(0)) << 20);
+  const auto folder = std::filesystem::temp_directory_path() / "sluice_merge_bench";
+  TieredIndexOptions options{folder.string()};
+  options.recent_entries_max = 1 << 20;
+  constexpr size_t kBatch = 16384;
+  for ([[maybe_unused]] const auto _ : state) {
+    std::filesystem::remove_all(folder);
+    const auto index = OpenTieredIndex(LocalFileSystem(), rows.files, options).value().index;
+    for (size_t at = 0; at < rows.entries.size(); at += kBatch) {
+      SLUICE_CHECK(index->Load(std::span(rows.entries).subspan(at, kBatch)));
+    }
+    SLUICE_CHECK(index->FinishLoad());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(rows.entries.size()));
+  std::filesystem::remove_all(folder);
+}
+BENCHMARK(LoadIndex)->Arg(16)->Unit(benchmark::kMillisecond);
 
 // Keys that are there, in random order, in a run of so many rows.
 void ProbeRun(benchmark::State& state) {

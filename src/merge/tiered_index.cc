@@ -5,8 +5,13 @@
 
 #include "base/fault_point.h"
 #include "merge/candidates.h"
+#include "merge/index_run_internal.h"
 
 namespace sluice::merge {
+
+namespace {
+constexpr const char* kLoadingName = "loading";  // removed at opening, as what no manifest lists
+}  // namespace
 
 TieredIndex::TieredIndex(FileSystem& fs, const FileSet& files, TieredIndexOptions options)
     : fs_(fs), files_(files), options_(std::move(options)) {
@@ -69,11 +74,11 @@ void TieredIndex::Gather(std::span<const IndexEntry> entries, std::unordered_set
 
 Status TieredIndex::StageFiles(std::span<const IndexEntry> entries) {
   Gather(entries, staged_files_);
-  return gathered_.size() < options_.recent_entries_max ? Status() : SpillGathered(staged_runs_);
+  return gathered_.size() < options_.recent_entries_max ? Status() : SpillGathered();
 }
 
 Status TieredIndex::FinishStageFiles() {
-  if (!staged_runs_.empty() && !gathered_.empty()) return SpillGathered(staged_runs_);
+  if (!staged_runs_.empty() && !gathered_.empty()) return SpillGathered();
   staged_.InsertAll(std::exchange(gathered_, {}), files_);
   return {};
 }
@@ -113,13 +118,33 @@ void TieredIndex::Discard() {
 Status TieredIndex::Load(std::span<const IndexEntry> entries) {
   SLUICE_CHECK(staged_files_.empty(), "loading while a window is open");
   Gather(entries, loading_files_);
-  if (gathered_.size() < options_.recent_entries_max) return {};
+  return gathered_.size() < options_.recent_entries_max ? Status() : DealGathered();
+}
+
+Status TieredIndex::DealGathered() {
+  if (dealt_ == nullptr) {
+    SLUICE_LET(dealt_, DealtEntries::Create(fs_, Path(kLoadingName)));
+  }
+  SLUICE_TRY(dealt_->Add(gathered_));
+  gathered_.clear();
+  // Then a piece of it fills the memory too.
+  const uint64_t enough = DealtEntries::kPieces * options_.recent_entries_max;
+  const uint64_t most = kRunEntriesMax - options_.recent_entries_max;
+  return dealt_->size() < std::min(enough, most) ? Status() : WriteDealt();
+}
+
+Status TieredIndex::WriteDealt() {
+  SLUICE_LET(auto run, dealt_->WriteRun(options_.folder, NextRunName(), files_));
+  ReachFaultPoint("index.run_written");
+  runs_.push_back(std::move(run));
   runs_changed_ = true;
-  return SpillGathered(runs_);
+  dealt_.reset();
+  return {};
 }
 
 Status TieredIndex::FinishLoad() {
-  if (runs_changed_ && !gathered_.empty()) SLUICE_TRY(SpillGathered(runs_));
+  if (dealt_ != nullptr && !gathered_.empty()) SLUICE_TRY(DealGathered());
+  if (dealt_ != nullptr) SLUICE_TRY(WriteDealt());
   AddRecent(std::exchange(gathered_, {}));
   complete_.merge(loading_files_);
   loading_files_.clear();
@@ -149,10 +174,10 @@ Status TieredIndex::MoveRecent() {
   return {};
 }
 
-Status TieredIndex::SpillGathered(Runs& into) {
+Status TieredIndex::SpillGathered() {
   SLUICE_LET(auto run, WriteRun(fs_, options_.folder, NextRunName(), files_, gathered_));
   ReachFaultPoint("index.run_written");
-  into.push_back(std::move(run));
+  staged_runs_.push_back(std::move(run));
   gathered_.clear();
   return {};
 }

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "merge/dealt_entries.h"
 #include "merge/index_manifest.h"
 #include "merge/index_run.h"
 #include "merge/key_index.h"
@@ -58,7 +59,9 @@ class TieredIndex final : public KeyIndex {
   Status MergeRunsOf(Runs& runs, std::vector<std::string>& replaced, DeadEntries dead);
   Status MoveRecent();
   void Gather(std::span<const IndexEntry> entries, std::unordered_set<FileId>& of);
-  Status SpillGathered(Runs& into);
+  Status SpillGathered();
+  Status DealGathered();
+  Status WriteDealt();
   // Everything that Publish and FinishLoad do on disk.
   Status Settle(bool spill_tail, DeadEntries dead);
   Status WriteManifest();
@@ -73,7 +76,8 @@ class TieredIndex final : public KeyIndex {
   Runs runs_;
   MemoryTable staged_{MemoryTable::kOtherHash};
   Runs staged_runs_;
-  std::vector<IndexEntry> gathered_;  // of whole files; on their way into a run
+  std::vector<IndexEntry> gathered_;     // of whole files; on their way into a run
+  std::unique_ptr<DealtEntries> dealt_;  // the same, of a load that memory does not hold
 
   // Files with entries in `recent_` since it was last spilled; in the window; being loaded.
   std::unordered_set<FileId> recent_files_;

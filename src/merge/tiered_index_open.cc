@@ -89,6 +89,7 @@ Status TieredIndex::Clear() {
   recent_.Clear();
   recent_files_.clear();
   gathered_.clear();
+  dealt_.reset();
   loading_files_.clear();
   complete_.clear();
   runs_changed_ = false;

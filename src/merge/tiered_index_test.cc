@@ -268,6 +268,60 @@ TEST_F(TieredIndexTest, LoadedFilesCountOnlyOnceTheyAreWhole) {
   EXPECT_TRUE(Find(4).has_value());
 }
 
+// Whatever was loaded beyond memory is one run, as long as a piece of it fits.
+TEST_F(TieredIndexTest, FilesLoadedBeyondMemoryBecomeOneRun) {
+  options_.recent_entries_max = 100;
+  Open();
+  constexpr uint32_t kRows = 20'050;
+  files_.AddCommitted("a", kRows, {});
+  const FileId file = *files_.FindByLocation("a");
+  std::vector<IndexEntry> entries;
+  for (uint32_t row = 0; row < kRows; ++row) {
+    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
+    entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
+  }
+  const std::span<const IndexEntry> all(entries);
+  for (size_t begin = 0; begin < kRows; begin += 64) {
+    Must(index_->Load(all.subspan(begin, std::min<size_t>(64, kRows - begin))));
+  }
+  Must(index_->FinishLoad());
+  EXPECT_EQ(index_->statistics().run_entries, kRows);
+  EXPECT_EQ(Must(fs_.List(kFolder)).size(), 2U) << "one run and the manifest";
+  for (int i = 0; i < 2; ++i) {
+    for (int row = 0; row < static_cast<int>(kRows); row += 7) ASSERT_TRUE(Find(row)) << row;
+    EXPECT_FALSE(Find(kRows));
+    Restart();
+    EXPECT_TRUE(missing_.empty());
+  }
+  EXPECT_EQ(keys_read_, 0U) << "each key has a fingerprint of its own";
+}
+
+TEST_F(TieredIndexTest, ADamagedFileOfALoadIsNoticedAndReadAgain) {
+  options_.recent_entries_max = 4;
+  Open();
+  files_.AddCommitted("a", 9, {});
+  const FileId file = *files_.FindByLocation("a");
+  std::vector<IndexEntry> entries;
+  for (uint32_t row = 0; row < 9; ++row) {
+    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
+    entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
+  }
+  Must(index_->Load(entries));
+  const std::string loading = std::string(kFolder) + "/loading";
+  ASSERT_EQ(fs_.Content(loading).size(), 9 * sizeof(IndexEntry));
+  fs_.FlipBit(loading, 321);
+  const Status finished = index_->FinishLoad();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().kind(), ErrorKind::kUnavailable);
+  Restart();
+  EXPECT_THAT(Locations(missing_), ::testing::ElementsAre("a"));
+  EXPECT_FALSE(Must(fs_.Exists(loading)));
+  for (IndexEntry& entry : entries) entry.at.file = *files_.FindByLocation("a");
+  Must(index_->Load(entries));
+  Must(index_->FinishLoad());
+  EXPECT_TRUE(Find(8));
+}
+
 // Staged entries beyond memory become runs, which a discarded window must not leave behind.
 TEST_F(TieredIndexTest, HugeWindowsGoToRunsAndVanishWhenDiscarded) {
   options_.recent_entries_max = 3;
