@@ -115,7 +115,7 @@ Status ContainerReader::ReadHeader() {
   }
   const auto schema = metadata_.find("avro.schema");
   if (schema == metadata_.end()) return NotAContainer("its header has no schema");
-  SLUICE_LET(schema_, Schema::Parse(schema->second));
+  SLUICE_LET(schema_, Schema::ParseOnce(schema->second));
   return {};
 }
 

@@ -54,7 +54,7 @@ class ContainerReader {
   static Result<ContainerReader> Open(std::string_view file);
 
   const Metadata& metadata() const { return metadata_; }
-  const Type& schema() const { return schema_.root(); }
+  const Type& schema() const { return schema_->root(); }
 
   // Calls take(decoder) for every record; it returns a Status and reads the record whole, by
   // `schema()`. Strings it gets point into memory that lives until the next block.
@@ -73,7 +73,7 @@ class ContainerReader {
   std::string_view file_;
   std::string_view rest_;
   Metadata metadata_;
-  Schema schema_;
+  std::shared_ptr<const Schema> schema_;
   Codec codec_ = Codec::kNull;
   std::string sync_;
   std::string inflated_;

@@ -1,7 +1,9 @@
 #include "iceberg/avro/schema.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <mutex>
 #include <utility>
 
 #include "iceberg/json.h"
@@ -145,10 +147,46 @@ class SchemaParser {
   std::map<std::string, const Type*> named_;
 };
 
+namespace {
+
+constexpr size_t kSchemasMax = 8;
+constexpr size_t kSchemaTextMax = 64 << 10;
+
+class RecentSchemas {
+ public:
+  std::shared_ptr<const Schema> Find(std::string_view json) {
+    const std::lock_guard guard(mutex_);
+    const auto found = std::find_if(schemas_.begin(), schemas_.end(),
+                                    [&](const auto& one) { return one.first == json; });
+    return found == schemas_.end() ? nullptr : found->second;
+  }
+  void Add(std::string_view json, std::shared_ptr<const Schema> schema) {
+    if (json.size() > kSchemaTextMax) return;
+    const std::lock_guard guard(mutex_);
+    if (schemas_.size() == kSchemasMax) schemas_.pop_front();
+    schemas_.emplace_back(json, std::move(schema));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<std::pair<std::string, std::shared_ptr<const Schema>>> schemas_;
+};
+
+}  // namespace
+
 Result<Schema> Schema::Parse(std::string_view json) {
   SLUICE_LET(const Json parsed, ParseJson(json), "reading an Avro schema");
   Schema out;
   SLUICE_LET(out.root_, SchemaParser(out).Parse(parsed, "", 0));
+  return out;
+}
+
+Result<std::shared_ptr<const Schema>> Schema::ParseOnce(std::string_view json) {
+  static RecentSchemas recent;
+  if (auto found = recent.Find(json)) return found;
+  SLUICE_LET(Schema parsed, Parse(json));
+  auto out = std::make_shared<const Schema>(std::move(parsed));
+  recent.Add(json, out);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ class Schema {
  public:
   // kCorrupt: no Avro schema, or nested deeper than 64.
   static Result<Schema> Parse(std::string_view json);
+  // The same, remembered: a program's files carry few different ones, and to parse one costs more
+  // than to read a small file. Any thread.
+  static Result<std::shared_ptr<const Schema>> ParseOnce(std::string_view json);
   const Type& root() const { return *root_; }
 
  private:

@@ -54,5 +54,21 @@ TEST(AvroSchema, RefusesWhatIsNone) {
   }
 }
 
+TEST(AvroSchema, TheSameTextIsParsedOnceAndFewAreRemembered) {
+  const auto text = [](int size) {
+    return R"({"type":"fixed","name":"f","size":)" + std::to_string(size) + "}";
+  };
+  const auto first = Schema::ParseOnce(text(1)).value();
+  EXPECT_EQ(first->root().fixed_size, 1U);
+  EXPECT_EQ(Schema::ParseOnce(text(1)).value(), first);
+  for (int size = 2; size < 20; ++size) {
+    EXPECT_EQ(Schema::ParseOnce(text(size)).value()->root().fixed_size, static_cast<size_t>(size));
+  }
+  EXPECT_NE(Schema::ParseOnce(text(1)).value(), first);
+  const std::string large = text(3) + std::string(70'000, ' ');
+  EXPECT_NE(Schema::ParseOnce(large).value(), Schema::ParseOnce(large).value());
+  EXPECT_FALSE(Schema::ParseOnce("{"));
+}
+
 }  // namespace
 }  // namespace sluice::iceberg::avro
