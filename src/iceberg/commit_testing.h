@@ -68,7 +68,7 @@ class TestTable {
     auto prepared = Prepare(delta);
     EXPECT_TRUE(prepared) << (prepared ? "" : prepared.error().message());
     if (!prepared) return {};
-    const Status done = catalog.Commit(std::span(&prepared->commit, 1));
+    const auto done = catalog.Commit(std::span(&prepared->commit, 1));
     EXPECT_TRUE(done) << (done ? "" : done.error().message());
     EXPECT_TRUE(store->Delete(prepared->expired));
     clock.Advance(step_us);

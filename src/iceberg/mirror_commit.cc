@@ -235,8 +235,7 @@ class Builder {
   }
 
   Status Expire() {
-    std::optional<LoadedTable> before;
-    if (!table_.metadata_location.empty()) before = table_;
+    const LoadedTable* before = table_.metadata_location.empty() ? nullptr : &table_;
     SLUICE_LET(const TableMetadata next, ApplyCommit(before, out_.commit, snapshot_.timestamp_ms));
     const HistoryPlan plan = PlanHistory(next, options_.history, snapshot_.timestamp_ms);
     if (!plan.removed.empty()) {

@@ -247,7 +247,7 @@ TEST(MirrorCommit, TwoWritersOfOneHeadCanNotBothWin) {
   const auto second = table.Prepare(Deleting(file.location, {1}));
   ASSERT_TRUE(first && second);
   EXPECT_TRUE(table.catalog.Commit(std::span(&first->commit, 1)));
-  const Status lost = table.catalog.Commit(std::span(&second->commit, 1));
+  const auto lost = table.catalog.Commit(std::span(&second->commit, 1));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind(), ErrorKind::kConflict);
 }

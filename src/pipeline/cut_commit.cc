@@ -78,11 +78,20 @@ class Attempt {
   Result<bool> Send() {
     std::vector<iceberg::TableCommit> commits;
     commits.reserve(prepared_.size() + 1);
-    for (const iceberg::PreparedCommit& one : prepared_) commits.push_back(one.commit);
-    if (ledger_ != nullptr) commits.push_back(ledger_commit_.commit);
+    for (size_t i = 0; i < tables_.size(); ++i) {
+      commits.push_back(prepared_[i].commit);
+      commits.back().base = &tables_[i]->loaded();
+    }
+    if (ledger_ != nullptr) {
+      commits.push_back(ledger_commit_.commit);
+      commits.back().base = &ledger_->table;
+    }
     for (int i = 0; i < kUnknownAnswersMax; ++i) {
-      const Status sent = lake_.catalog.Commit(commits);
-      if (sent) return true;
+      auto sent = lake_.catalog.Commit(commits);
+      if (sent) {
+        committed_ = std::move(*sent);
+        return true;
+      }
       if (sent.error().kind() == ErrorKind::kConflict) {
         SLUICE_LET(const bool happened, AllHappened(), "asking for a refused commit");
         return happened;
@@ -103,14 +112,14 @@ class Attempt {
 
   Status Publish() {
     for (size_t i = 0; i < tables_.size(); ++i) {
-      SLUICE_LET(iceberg::LoadedTable loaded, LoadExisting(tables_[i]->loaded().identifier));
+      SLUICE_LET(iceberg::LoadedTable loaded, Now(i, tables_[i]->loaded().identifier));
       SLUICE_TRY(tables_[i]->Committed(cut_, prepared_[i].snapshot_id, std::move(loaded)));
       ReachFaultPoint("commit.index_published");
       Remove(prepared_[i].expired);
       if (!prepared_[i].expired.empty()) ReachFaultPoint("commit.expired_removed");
     }
     if (ledger_ == nullptr) return {};
-    SLUICE_LET(ledger_->table, LoadExisting(ledger_->table.identifier));
+    SLUICE_LET(ledger_->table, Now(tables_.size(), ledger_->table.identifier));
     ledger_->rows = iceberg::RetainedRows(std::move(ledger_->rows), row_, kLedgerRowsMax,
                                           WidestHistory(lake_.options));
     Remove(ledger_commit_.expired);
@@ -142,7 +151,9 @@ class Attempt {
   }
 
  private:
-  Result<iceberg::LoadedTable> LoadExisting(const iceberg::TableIdentifier& name) {
+  // The table of the commit's `i`-th part, once it happened.
+  Result<iceberg::LoadedTable> Now(size_t i, const iceberg::TableIdentifier& name) {
+    if (i < committed_.size()) return std::move(committed_[i]);
     SLUICE_LET(auto loaded, lake_.catalog.Load(name));
     if (!loaded) {
       return MakeError(ErrorKind::kUnsupported, "table {} vanished from the catalog",
@@ -202,7 +213,8 @@ class Attempt {
   iceberg::PreparedCommit ledger_commit_;
   iceberg::LedgerRow row_;
   std::vector<std::pair<MirrorTable*, Error>> broken_;
-  bool unclear_ = false;     // an answer did not come
+  std::vector<iceberg::LoadedTable> committed_;  // where the catalog's answer came
+  bool unclear_ = false;                         // an answer did not come
   bool unreadable_ = false;  // what the catalog names cannot be read: it may name our files
 };
 

@@ -56,7 +56,8 @@ Status Forget(const Lake& lake, const LoadedTable& table, const std::vector<Repl
       {iceberg::AssertTableUuid{table.metadata.table_uuid}},
       {iceberg::SetProperties{{{iceberg::kReplacedKey, ToProperty(rest)}}}}};
   if (rest.empty()) commit.updates = {iceberg::RemoveProperties{{iceberg::kReplacedKey}}};
-  return lake.catalog.Commit({&commit, 1});
+  SLUICE_TRY(lake.catalog.Commit({&commit, 1}));
+  return {};
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ Status ForeignWriter::Commit(const LoadedTable& table, const merge::RowDelta& de
   });
   auto& added = std::get<iceberg::AddSnapshot>(prepared.commit.updates.front());
   added.snapshot.summary = {{"operation", operation}};
-  SLUICE_LET(const TableMetadata next, ApplyCommit(table, prepared.commit, options.now_ms));
+  SLUICE_LET(const TableMetadata next, ApplyCommit(&table, prepared.commit, options.now_ms));
   return catalog_.Replace(table, next);
 }
 
@@ -120,7 +120,7 @@ ForeignWriter::Deed ForeignWriter::Expire(const TableIdentifier& name) {
   iceberg::ManifestCache cache;
   SLUICE_LET(const auto files, iceberg::UnreachableFiles(store_, cache, before, removed));
   const iceberg::TableCommit commit{name, MakeUuid(), {}, {iceberg::RemoveSnapshots{removed}}};
-  SLUICE_LET(const TableMetadata next, ApplyCommit(table, commit, clock_.WallMicros() / 1000));
+  SLUICE_LET(const TableMetadata next, ApplyCommit(&*table, commit, clock_.WallMicros() / 1000));
   SLUICE_TRY(catalog_.Replace(*table, next));
   SLUICE_TRY(store_.Delete(files));
   return true;

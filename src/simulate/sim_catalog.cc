@@ -33,14 +33,15 @@ Result<std::vector<SimCatalog::Swap>> SimCatalog::WriteFiles(std::span<const Tab
   std::vector<Swap> out;
   for (const TableCommit& commit : commits) {
     SLUICE_LET(const auto base, Load(commit.table));
-    SLUICE_LET(const auto next, ApplyCommit(base, commit, clock_.WallMicros() / 1000));
+    SLUICE_LET(auto next, ApplyCommit(base ? &*base : nullptr, commit, clock_.WallMicros() / 1000));
     Swap swap;
-    swap.table = commit.table;
     swap.previous = base ? base->metadata_location : "";
     const bool same_table = base && base->metadata.table_uuid == next.table_uuid;
-    swap.location = MetadataLocation(next, same_table ? swap.previous : "", commit.commit_id);
     if (same_table) swap.evicted = EvictedMetadataFiles(base->metadata, next);
-    SLUICE_LET(swap.made, WriteMetadataFile(store_, swap.location, next));
+    auto at = MetadataLocation(next, same_table ? swap.previous : "", commit.commit_id);
+    swap.next = {commit.table, std::move(at), std::move(next)};
+    SLUICE_LET(swap.made,
+               WriteMetadataFile(store_, swap.next.metadata_location, swap.next.metadata));
     out.push_back(std::move(swap));
   }
   return out;
@@ -48,24 +49,29 @@ Result<std::vector<SimCatalog::Swap>> SimCatalog::WriteFiles(std::span<const Tab
 
 Status SimCatalog::SwapRows(const std::vector<Swap>& swaps) {
   for (const Swap& swap : swaps) {
-    const auto found = rows_.find(swap.table);
+    const auto found = rows_.find(swap.next.identifier);
     const std::string now = found == rows_.end() ? "" : found->second;
     if (now == swap.previous) continue;
-    return MakeError(ErrorKind::kConflict, "{}: another commit was first", swap.table.ToString());
+    return MakeError(ErrorKind::kConflict, "{}: another commit was first",
+                     swap.next.identifier.ToString());
   }
-  for (const Swap& swap : swaps) rows_[swap.table] = swap.location;
+  for (const Swap& swap : swaps) rows_[swap.next.identifier] = swap.next.metadata_location;
   ++commits_;
   return {};
 }
 
-Status SimCatalog::Apply(std::span<const TableCommit> commits) {
-  SLUICE_LET(const std::vector<Swap> swaps, WriteFiles(commits));
+Result<std::vector<LoadedTable>> SimCatalog::Apply(std::span<const TableCommit> commits) {
+  SLUICE_LET(std::vector<Swap> swaps, WriteFiles(commits));
   // Power may go while the transaction commits: then it happened or not.
   const Status powered = files_.CreateFolders("/catalog");
   if (powered || random_.OneIn(2)) SLUICE_TRY(SwapRows(swaps));
   if (!powered) return MakeError(ErrorKind::kCommitUnknown, "the catalog does not answer");
-  for (const Swap& swap : swaps) static_cast<void>(store_.Delete(swap.evicted));
-  return {};
+  std::vector<LoadedTable> out;
+  for (Swap& swap : swaps) {
+    static_cast<void>(store_.Delete(swap.evicted));
+    out.push_back(std::move(swap.next));
+  }
+  return out;
 }
 
 // One by one, and not to the end.
@@ -76,7 +82,7 @@ void SimCatalog::ApplyInPart(std::span<const TableCommit> commits) {
   }
 }
 
-Status SimCatalog::Commit(std::span<const TableCommit> commits) {
+Result<std::vector<LoadedTable>> SimCatalog::Commit(std::span<const TableCommit> commits) {
   if (faults_.empty()) return Apply(commits);
   const CommitFault fault = faults_.front();
   faults_.pop_front();
@@ -90,6 +96,7 @@ Status SimCatalog::Commit(std::span<const TableCommit> commits) {
       break;
     case CommitFault::kLate:
       late_.emplace_back(commits.begin(), commits.end());
+      for (TableCommit& commit : late_.back()) commit.base = nullptr;  // gone by then
       break;
     case CommitFault::kInPart:
       ApplyInPart(commits);

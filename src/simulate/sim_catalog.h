@@ -37,7 +37,8 @@ class SimCatalog final : public iceberg::Catalog {
   size_t CommitTablesMax() const override { return SIZE_MAX; }
   Result<std::optional<iceberg::LoadedTable>> Load(const iceberg::TableIdentifier& table) override;
   Result<std::vector<iceberg::TableIdentifier>> List() override;
-  Status Commit(std::span<const iceberg::TableCommit> commits) override;
+  Result<std::vector<iceberg::LoadedTable>> Commit(
+      std::span<const iceberg::TableCommit> commits) override;
   Status Drop(const iceberg::TableIdentifier& table) override;
 
   // Of the next so many commits, a retry of the same counting as one.
@@ -54,14 +55,13 @@ class SimCatalog final : public iceberg::Catalog {
  private:
   using Commits = std::vector<iceberg::TableCommit>;
   struct Swap {
-    iceberg::TableIdentifier table;
+    iceberg::LoadedTable next;
     std::string previous;
-    std::string location;
     bool made = false;
     std::vector<store::Location> evicted;
   };
 
-  Status Apply(std::span<const iceberg::TableCommit> commits);
+  Result<std::vector<iceberg::LoadedTable>> Apply(std::span<const iceberg::TableCommit> commits);
   void ApplyInPart(std::span<const iceberg::TableCommit> commits);
   Result<std::vector<Swap>> WriteFiles(std::span<const iceberg::TableCommit> commits);
   Status SwapRows(const std::vector<Swap>& swaps);

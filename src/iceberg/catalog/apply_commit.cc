@@ -25,23 +25,22 @@ Error Conflict(const TableCommit& commit, std::string why) {
   return MakeError(ErrorKind::kConflict, "{}: {}", commit.table.ToString(), why);
 }
 
-Status CheckHead(const std::optional<LoadedTable>& base, const TableCommit& commit,
-                 const AssertHead& wanted) {
-  const auto head = base ? base->metadata.current_snapshot_id : std::nullopt;
+Status CheckHead(const LoadedTable* base, const TableCommit& commit, const AssertHead& wanted) {
+  const auto head = base != nullptr ? base->metadata.current_snapshot_id : std::nullopt;
   if (head == wanted.snapshot_id) return {};
   return Conflict(commit, fmt::format("its head is snapshot {}, {} was expected", head.value_or(-1),
                                       wanted.snapshot_id.value_or(-1)));
 }
 
-Status CheckRequirement(const std::optional<LoadedTable>& base, const TableCommit& commit,
+Status CheckRequirement(const LoadedTable* base, const TableCommit& commit,
                         const Requirement& requirement) {
   return std::visit(
       Overloaded{[&](const AssertCreate&) -> Status {
-                   if (!base) return {};
+                   if (base == nullptr) return {};
                    return Conflict(commit, "the table exists already");
                  },
                  [&](const AssertTableUuid& wanted) -> Status {
-                   if (!base) return Conflict(commit, "the table does not exist");
+                   if (base == nullptr) return Conflict(commit, "the table does not exist");
                    if (base->metadata.table_uuid == wanted.uuid) return {};
                    return Conflict(commit, "another table stands under this name now");
                  },
@@ -66,10 +65,9 @@ void ForgetStatistics(Json& extra, const std::set<SnapshotId>& removed) {
 
 class Applier {
  public:
-  Applier(const std::optional<LoadedTable>& base, const TableCommit& commit)
-      : base_(base), commit_(commit) {
-    if (base) metadata_ = base->metadata;
-    exists_ = base.has_value();
+  Applier(const LoadedTable* base, const TableCommit& commit) : base_(base), commit_(commit) {
+    if (base != nullptr) metadata_ = base->metadata;
+    exists_ = base != nullptr;
   }
 
   Status Apply(const Update& update) {
@@ -85,8 +83,8 @@ class Applier {
     // A commit with a snapshot takes the snapshot's own time, so that sending it again makes the
     // same bytes.
     if (!added_snapshot_) Touch(now_ms);
-    if (base_ && !replaced_) AppendMetadataLog(*base_);
-    return metadata_;
+    if (base_ != nullptr && !replaced_) AppendMetadataLog(*base_);
+    return std::move(metadata_);
   }
 
  private:
@@ -222,7 +220,7 @@ class Applier {
     return std::max<size_t>(value, 1);
   }
 
-  const std::optional<LoadedTable>& base_;
+  const LoadedTable* base_;
   const TableCommit& commit_;
   TableMetadata metadata_;
   bool exists_ = false;
@@ -233,7 +231,7 @@ class Applier {
 
 }  // namespace
 
-Result<TableMetadata> ApplyCommit(const std::optional<LoadedTable>& base, const TableCommit& commit,
+Result<TableMetadata> ApplyCommit(const LoadedTable* base, const TableCommit& commit,
                                   int64_t now_ms) {
   for (const Requirement& requirement : commit.requirements) {
     SLUICE_TRY(CheckRequirement(base, commit, requirement));

@@ -36,7 +36,7 @@ void Advance(LoadedTable& table, SnapshotId id, int64_t time_ms, std::vector<Upd
   commit.updates.emplace_back(AddSnapshot{
       MakeSnapshot(id, base.current_snapshot_id, base.last_sequence_number + 1, time_ms)});
   commit.updates.insert(commit.updates.end(), more.begin(), more.end());
-  auto next = ApplyCommit(table, commit, kNow);
+  auto next = ApplyCommit(&table, commit, kNow);
   ASSERT_TRUE(next) << next.error().message();
   const std::string location = MetadataLocation(*next, table.metadata_location, commit.commit_id);
   table = {kName, location, *next};
@@ -44,8 +44,8 @@ void Advance(LoadedTable& table, SnapshotId id, int64_t time_ms, std::vector<Upd
 
 ErrorKind FailureOf(const std::optional<LoadedTable>& base, std::vector<Requirement> requirements,
                     std::vector<Update> updates) {
-  const auto result =
-      ApplyCommit(base, {kName, "c", std::move(requirements), std::move(updates)}, kNow);
+  const auto result = ApplyCommit(base ? &*base : nullptr,
+                                  {kName, "c", std::move(requirements), std::move(updates)}, kNow);
   EXPECT_FALSE(result);
   return result ? ErrorKind::kInternal : result.error().kind();
 }
@@ -58,7 +58,7 @@ TEST(ApplyCommit, ATableIsBornWithItsFirstSnapshot) {
       {AssertCreate{}},
       {CreateTable{empty}, AddSnapshot{MakeSnapshot(7, std::nullopt, 1, kNow + 5)},
        SetProperties{{{"owner", "sluice"}}}}};
-  const auto made = ApplyCommit(std::nullopt, commit, kNow);
+  const auto made = ApplyCommit(nullptr, commit, kNow);
   ASSERT_TRUE(made) << made.error().message();
   EXPECT_EQ(made->current_snapshot_id, 7);
   EXPECT_EQ(made->refs.at("main").snapshot_id, 7);
@@ -125,7 +125,7 @@ TEST(ApplyCommit, TheTimeOfTheLastUpdateNeverGoesBack) {
   LoadedTable table = EmptyTable();
   Advance(table, 1, kNow + 1000);
   const auto next =
-      ApplyCommit(table, {kName, "c", {}, {SetProperties{{{"a", "b"}}}}}, kNow - 5000);
+      ApplyCommit(&table, {kName, "c", {}, {SetProperties{{{"a", "b"}}}}}, kNow - 5000);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->last_updated_ms, kNow + 1000);
 }
@@ -134,8 +134,8 @@ TEST(ApplyCommit, ACommitWithASnapshotMakesTheSameBytesAtAnyTime) {
   const LoadedTable table = EmptyTable();
   const TableCommit commit{
       kName, "c", {}, {AddSnapshot{MakeSnapshot(1, std::nullopt, 1, kNow + 7)}}};
-  const auto first = ApplyCommit(table, commit, kNow + 10);
-  const auto second = ApplyCommit(table, commit, kNow + 99'999);
+  const auto first = ApplyCommit(&table, commit, kNow + 10);
+  const auto second = ApplyCommit(&table, commit, kNow + 99'999);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(ToJson(*first), ToJson(*second));
 }
@@ -159,7 +159,7 @@ TEST(ApplyCommit, NoRefMayLoseItsSnapshot) {
   EXPECT_EQ(FailureOf(table, {}, {SetTag{"main", 1}}), ErrorKind::kConflict);
   EXPECT_EQ(FailureOf(table, {}, {RemoveRef{"main"}}), ErrorKind::kInternal);
   EXPECT_TRUE(
-      ApplyCommit(table, {kName, "c", {}, {RemoveRef{"theirs"}, RemoveSnapshots{{1}}}}, kNow));
+      ApplyCommit(&table, {kName, "c", {}, {RemoveRef{"theirs"}, RemoveSnapshots{{1}}}}, kNow));
 }
 
 TEST(ApplyCommit, StatisticsLeaveWithTheirSnapshot) {
@@ -167,7 +167,7 @@ TEST(ApplyCommit, StatisticsLeaveWithTheirSnapshot) {
   for (SnapshotId id = 1; id <= 2; ++id) Advance(table, id, kNow + id);
   table.metadata.extra["statistics"] = Json::parse(
       R"([{"snapshot-id": 1, "statistics-path": "a"}, {"snapshot-id": 2, "statistics-path": "b"}])");
-  const auto next = ApplyCommit(table, {kName, "c", {}, {RemoveSnapshots{{1}}}}, kNow);
+  const auto next = ApplyCommit(&table, {kName, "c", {}, {RemoveSnapshots{{1}}}}, kNow);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->extra.at("statistics").dump(), R"([{"snapshot-id":2,"statistics-path":"b"}])");
 }
@@ -180,7 +180,7 @@ TEST(ApplyCommit, ATableIsReplacedOnlyByWhoKnowsWhatStandsThere) {
                                     AddSnapshot{MakeSnapshot(5, std::nullopt, 1, kNow + 10)}};
   EXPECT_EQ(FailureOf(table, {}, updates), ErrorKind::kInternal);
   EXPECT_EQ(FailureOf(table, {AssertTableUuid{"uuid-0"}}, updates), ErrorKind::kConflict);
-  const auto next = ApplyCommit(table, {kName, "c", {AssertTableUuid{"uuid-1"}}, updates}, kNow);
+  const auto next = ApplyCommit(&table, {kName, "c", {AssertTableUuid{"uuid-1"}}, updates}, kNow);
   ASSERT_TRUE(next) << next.error().message();
   EXPECT_EQ(next->table_uuid, "uuid-2");
   EXPECT_EQ(next->snapshots.size(), 1U);

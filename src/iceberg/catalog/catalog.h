@@ -70,6 +70,9 @@ struct TableCommit {
   std::string commit_id;  // UUID; in the summary and the metadata file's name: the same on a retry
   std::vector<Requirement> requirements;
   std::vector<Update> updates;
+  // What it was prepared on, as Load gave it: where the catalog still has that, it need not read
+  // and parse it again. Outlives the call; nothing is as good.
+  const LoadedTable* base = nullptr;
 };
 
 // Thread-safe.
@@ -80,20 +83,21 @@ class Catalog {
   virtual size_t CommitTablesMax() const = 0;
   virtual Result<std::optional<LoadedTable>> Load(const TableIdentifier& table) = 0;
   virtual Result<std::vector<TableIdentifier>> List() = 0;
-  // All or none. kConflict: a requirement failed, nothing happened, the files of the commit may go.
-  // kCommitUnknown: ask with Load before anything else; delete nothing.
-  virtual Status Commit(std::span<const TableCommit> commits) = 0;
+  // All or none; the tables as they are then. kConflict: a requirement failed, nothing happened,
+  // the files of the commit may go. kCommitUnknown: ask with Load before anything else; delete
+  // nothing.
+  virtual Result<std::vector<LoadedTable>> Commit(std::span<const TableCommit> commits) = 0;
   // Removes the entry, not the files.
   virtual Status Drop(const TableIdentifier& table) = 0;
 };
 
-// Applies updates to metadata (pure): sequence numbers, logs, refs, last-updated-ms as the spec
-// wants. The base's location goes into metadata-log, capped at
-// write.metadata.previous-versions-max. `now_ms` counts only in a commit without a snapshot, so
+// Applies updates to metadata (pure; `base` is null where no table stands yet): sequence numbers,
+// logs, refs, last-updated-ms as the spec wants. The base's location goes into metadata-log, capped
+// at write.metadata.previous-versions-max. `now_ms` counts only in a commit without a snapshot, so
 // that sending a commit again makes the same bytes. kConflict: a requirement fails, or what the
 // updates name (snapshots, refs, the next sequence number) is no longer as the commit takes it to
 // be.
-Result<TableMetadata> ApplyCommit(const std::optional<LoadedTable>& base, const TableCommit& commit,
+Result<TableMetadata> ApplyCommit(const LoadedTable* base, const TableCommit& commit,
                                   int64_t now_ms);
 
 }  // namespace sluice::iceberg

@@ -36,22 +36,23 @@ class MemoryCatalog final : public Catalog {
     return names;
   }
 
-  Status Commit(std::span<const TableCommit> commits) override {
+  Result<std::vector<LoadedTable>> Commit(std::span<const TableCommit> commits) override {
     const std::lock_guard lock(mutex_);
     std::vector<LoadedTable> next;
     for (const TableCommit& commit : commits) {
       const std::optional<LoadedTable> base = Find(commit.table);
-      SLUICE_LET(TableMetadata metadata, ApplyCommit(base, commit, clock_.WallMicros() / 1000));
+      SLUICE_LET(TableMetadata metadata,
+                 ApplyCommit(base ? &*base : nullptr, commit, clock_.WallMicros() / 1000));
       std::string location =
           MetadataLocation(metadata, base ? base->metadata_location : "", commit.commit_id);
       next.push_back({commit.table, std::move(location), std::move(metadata)});
     }
     const std::optional<bool> lost = std::exchange(lost_, std::nullopt);
     if (lost.value_or(true)) {
-      for (LoadedTable& table : next) tables_[table.identifier] = std::move(table);
+      for (const LoadedTable& table : next) tables_[table.identifier] = table;
     }
     if (lost) return MakeError(ErrorKind::kCommitUnknown, "the answer got lost");
-    return {};
+    return next;
   }
 
   Status Drop(const TableIdentifier& table) override {

@@ -30,10 +30,9 @@ constexpr size_t kAnyNumber = 1'000'000;
 
 // One table of a commit, between writing its metadata file and the row that makes it count.
 struct PendingRow {
-  TableIdentifier table;
-  std::string previous;  // empty: a new row
-  std::string location;
-  bool made = false;  // the metadata file is this call's own
+  LoadedTable next;
+  std::string previous;  // metadata location; empty: a new row
+  bool made = false;     // the metadata file is this call's own
   std::vector<store::Location> evicted;
 };
 
@@ -77,7 +76,7 @@ class SqlCatalog final : public Catalog {
     return tables;
   }
 
-  Status Commit(std::span<const TableCommit> commits) override {
+  Result<std::vector<LoadedTable>> Commit(std::span<const TableCommit> commits) override {
     const std::lock_guard lock(mutex_);
     std::vector<PendingRow> rows;
     Status done = WriteFiles(commits, rows);
@@ -87,14 +86,16 @@ class SqlCatalog final : public Catalog {
     }
     if (!done) {
       if (done.error().kind() != ErrorKind::kCommitUnknown) DeleteMade(rows);
-      return done;
+      return std::move(done).error();
     }
     ReachFaultPoint("commit.committed");
-    for (const PendingRow& row : rows) {
+    std::vector<LoadedTable> out;
+    for (PendingRow& row : rows) {
       DeleteQuietly(row.evicted);
       if (!row.evicted.empty()) ReachFaultPoint("commit.metadata_evicted");
+      out.push_back(std::move(row.next));
     }
-    return {};
+    return out;
   }
 
   Status Drop(const TableIdentifier& table) override {
@@ -157,7 +158,8 @@ class SqlCatalog final : public Catalog {
     return has_type_ ? " AND (iceberg_type = 'TABLE' OR iceberg_type IS NULL)" : "";
   }
 
-  Result<std::optional<LoadedTable>> LoadLocked(const TableIdentifier& table) {
+  // Nothing: no such table.
+  Result<std::optional<store::Location>> MetadataOf(const TableIdentifier& table) {
     SLUICE_LET(const auto rows,
                database_->Query(std::string("SELECT metadata_location") +
                                     (has_type_ ? ", iceberg_type" : "") +
@@ -165,32 +167,56 @@ class SqlCatalog final : public Catalog {
                                     "table_namespace = ?2 AND table_name = ?3",
                                 {options_.name, table.name_space, table.name}),
                "loading {}", table.ToString());
-    if (rows.empty()) return std::optional<LoadedTable>();
+    if (rows.empty()) return std::optional<store::Location>();
     if (has_type_ && rows[0][1].value_or("TABLE") != "TABLE") {
       return MakeError(ErrorKind::kConfig, "{} is a view in the catalog", table.ToString())
           .WithHint("drop the view, or give the table another name in the lake");
     }
-    LoadedTable loaded{table, rows[0][0].value_or(""), {}};
+    return std::optional(rows[0][0].value_or(""));
+  }
+
+  Result<LoadedTable> ReadTable(const TableIdentifier& table, store::Location at) {
+    LoadedTable loaded{table, std::move(at), {}};
     SLUICE_LET(loaded.metadata, ReadMetadataFile(store_, loaded.metadata_location), "loading {}",
                table.ToString());
-    return std::optional<LoadedTable>(std::move(loaded));
+    return loaded;
+  }
+
+  Result<std::optional<LoadedTable>> LoadLocked(const TableIdentifier& table) {
+    SLUICE_LET(auto at, MetadataOf(table));
+    if (!at) return std::optional<LoadedTable>();
+    SLUICE_LET(LoadedTable loaded, ReadTable(table, std::move(*at)));
+    return std::optional(std::move(loaded));
   }
 
   // Before the transaction, so that the catalog's lock is held for a moment only.
   Status WriteFiles(std::span<const TableCommit> commits, std::vector<PendingRow>& rows) {
     for (const TableCommit& commit : commits) {
-      SLUICE_LET(const std::optional<LoadedTable> base, LoadLocked(commit.table));
-      SLUICE_LET(const TableMetadata next, ApplyCommit(base, commit, clock_.WallMicros() / 1000));
-      PendingRow row;
-      row.table = commit.table;
-      row.previous = base ? base->metadata_location : "";
-      const bool same_table = base && base->metadata.table_uuid == next.table_uuid;
-      row.location = MetadataLocation(next, same_table ? row.previous : "", commit.commit_id);
-      if (same_table) row.evicted = EvictedMetadataFiles(base->metadata, next);
-      SLUICE_LET(row.made, WriteMetadataFile(store_, row.location, next), "committing {}",
-                 commit.table.ToString());
-      rows.push_back(std::move(row));
+      SLUICE_LET(const auto at, MetadataOf(commit.table));
+      if (!at) {
+        SLUICE_TRY(WriteFile(nullptr, commit, rows));
+      } else if (commit.base != nullptr && commit.base->metadata_location == *at) {
+        SLUICE_TRY(WriteFile(commit.base, commit, rows));
+      } else {
+        SLUICE_LET(const LoadedTable base, ReadTable(commit.table, *at));
+        SLUICE_TRY(WriteFile(&base, commit, rows));
+      }
     }
+    return {};
+  }
+
+  Status WriteFile(const LoadedTable* base, const TableCommit& commit,
+                   std::vector<PendingRow>& rows) {
+    PendingRow row;
+    SLUICE_LET(TableMetadata next, ApplyCommit(base, commit, clock_.WallMicros() / 1000));
+    row.previous = base != nullptr ? base->metadata_location : "";
+    const bool same_table = base != nullptr && base->metadata.table_uuid == next.table_uuid;
+    if (same_table) row.evicted = EvictedMetadataFiles(base->metadata, next);
+    store::Location at = MetadataLocation(next, same_table ? row.previous : "", commit.commit_id);
+    row.next = {commit.table, std::move(at), std::move(next)};
+    SLUICE_LET(row.made, WriteMetadataFile(store_, row.next.metadata_location, row.next.metadata),
+               "committing {}", commit.table.ToString());
+    rows.push_back(std::move(row));
     return {};
   }
 
@@ -212,29 +238,31 @@ class SqlCatalog final : public Catalog {
         database_->Execute("INSERT OR IGNORE INTO iceberg_namespace_properties "
                            "(catalog_name, namespace, property_key, property_value) VALUES "
                            "(?1, ?2, 'exists', 'true')",
-                           {options_.name, row.table.name_space}));
+                           {options_.name, row.next.identifier.name_space}));
     SLUICE_TRY(
         database_->Execute(
             std::string("INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, "
                         "metadata_location, previous_metadata_location") +
                 (has_type_ ? ", iceberg_type" : "") + ") VALUES (?1, ?2, ?3, ?4, NULL" +
                 (has_type_ ? ", 'TABLE')" : ")"),
-            {options_.name, row.table.name_space, row.table.name, row.location}),
-        "creating {}", row.table.ToString());
+            {options_.name, row.next.identifier.name_space, row.next.identifier.name,
+             row.next.metadata_location}),
+        "creating {}", row.next.identifier.ToString());
     return {};
   }
 
   Status Update(const PendingRow& row) {
-    SLUICE_LET(
-        const int changed,
-        database_->Execute(
-            "UPDATE iceberg_tables SET metadata_location = ?1, previous_metadata_location = "
-            "?2 WHERE catalog_name = ?3 AND table_namespace = ?4 AND table_name = ?5 AND "
-            "metadata_location = ?2" +
-                OnlyTables(),
-            {row.location, row.previous, options_.name, row.table.name_space, row.table.name}));
+    SLUICE_LET(const int changed,
+               database_->Execute(
+                   "UPDATE iceberg_tables SET metadata_location = ?1, previous_metadata_location = "
+                   "?2 WHERE catalog_name = ?3 AND table_namespace = ?4 AND table_name = ?5 AND "
+                   "metadata_location = ?2" +
+                       OnlyTables(),
+                   {row.next.metadata_location, row.previous, options_.name,
+                    row.next.identifier.name_space, row.next.identifier.name}));
     if (changed == 1) return {};
-    return MakeError(ErrorKind::kConflict, "{}: another commit was first", row.table.ToString());
+    return MakeError(ErrorKind::kConflict, "{}: another commit was first",
+                     row.next.identifier.ToString());
   }
 
   // Only files that this call made, and only when its transaction is known not to have happened:
@@ -242,7 +270,7 @@ class SqlCatalog final : public Catalog {
   void DeleteMade(const std::vector<PendingRow>& rows) {
     std::vector<store::Location> made;
     for (const PendingRow& row : rows) {
-      if (row.made) made.push_back(row.location);
+      if (row.made) made.push_back(row.next.metadata_location);
     }
     DeleteQuietly(made);
   }
