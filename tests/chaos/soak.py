@@ -76,6 +76,7 @@ class Soak:
     def __init__(self, pg: ThrowawayPostgres, sluice: Sluice, proxy: Proxy, seed: int, rate: int):
         self.pg, self.sluice, self.proxy, self.rate = pg, sluice, proxy, rate
         self.chance, self.done = random.Random(seed), threading.Event()
+        self.killing = threading.Lock()  # a program that is dead for a moment
         self.samples: dict[str, list[tuple[float, float]]] = {measure.name: [] for measure in MEASURES}
         self.timeline: list[dict[str, float]] = []
         self.events: list[tuple[float, str]] = []
@@ -120,9 +121,10 @@ class Soak:
             deed()
 
     def kill(self) -> None:
-        self.sluice.kill()
-        self.sluice.run_background(env={"PGOPTIONS": "-c wal_sender_timeout=15s"})
-        self.born = time.monotonic()
+        with self.killing:
+            self.sluice.kill()
+            self.sluice.run_background(env={"PGOPTIONS": "-c wal_sender_timeout=15s"})
+            self.born = time.monotonic()
 
     def drop(self) -> None:
         self.proxy.reset()
@@ -140,7 +142,8 @@ class Soak:
     def sample(self) -> None:
         process, age, now = self.sluice.process, time.monotonic() - self.born, time.monotonic() - self.start
         values = {**self.of_process(process.pid), **self.of_disk(), **self.of_source()}
-        assert self.sluice.process is not process or self.sluice.running(), self.sluice.log_tail()
+        with self.killing:
+            assert self.sluice.process is not process or self.sluice.running(), self.sluice.log_tail()
         for measure in MEASURES:
             if measure.name not in values:
                 continue
