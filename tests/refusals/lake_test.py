@@ -158,17 +158,26 @@ def fails_until_it_is_whole(place: Place, damaged: pathlib.Path, whole: bytes) -
     place.goes_on(*BOTH)
 
 
-@pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
-def test_metadata_that_cannot_be_read_stops_that_table_only(follower, running: bool) -> None:
-    if not running:
-        assert follower.sluice.stop() == DONE
+def test_metadata_that_cannot_be_read_at_the_start_stops_that_table_only(follower) -> None:
+    assert follower.sluice.stop() == DONE
     damaged = metadata_file(follower)
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:len(whole) // 2])
     follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
-    if not running:
-        follower.sluice.run_background()
+    follower.sluice.run_background()
     fails_until_it_is_whole(follower, damaged, whole)
+
+
+def test_metadata_damaged_while_running_is_whole_again_with_the_next_commit(follower) -> None:
+    damaged = metadata_file(follower)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    follower.psql("UPDATE a SET v = 'mine' WHERE id < 20; INSERT INTO b VALUES (2)")
+    follower.sluice.wait_for(lambda: metadata_file(follower) != damaged, 30, "the next commit")
+    follower.arrives("public.a")
+    follower.arrives("public.b")
+    damaged.write_bytes(whole)  # the log of what was current before still names it
+    follower.goes_on(*BOTH)
 
 
 @pytest.mark.parametrize("damage", ["gone", "other bytes"])
