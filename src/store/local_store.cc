@@ -21,10 +21,9 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 class LocalWriter final : public ObjectWriter {
  public:
-  LocalWriter(FileSystem& files, std::shared_ptr<DurableFolders> folders,
-              std::unique_ptr<File> file, std::string temporary, std::string path)
+  LocalWriter(FileSystem& files, std::unique_ptr<File> file, std::string temporary,
+              std::string path)
       : files_(files),
-        folders_(std::move(folders)),
         file_(std::move(file)),
         temporary_(std::move(temporary)),
         path_(std::move(path)) {}
@@ -53,13 +52,11 @@ class LocalWriter final : public ObjectWriter {
     SLUICE_TRY(file_->Sync());
     SLUICE_TRY(replace ? files_.Rename(temporary_, path_) : files_.RenameNew(temporary_, path_));
     finished_ = true;
-    SLUICE_TRY(folders_->Ensure(FolderOf(path_)));
     return files_.SyncFolder(FolderOf(path_));
   }
 
  private:
   FileSystem& files_;
-  std::shared_ptr<DurableFolders> folders_;
   std::unique_ptr<File> file_;
   std::string temporary_;
   std::string path_;
@@ -70,8 +67,7 @@ class LocalWriter final : public ObjectWriter {
 
 class LocalStore final : public ObjectStore {
  public:
-  explicit LocalStore(FileSystem& files)
-      : files_(files), folders_(std::make_shared<DurableFolders>(files)), id_(MakeUuid()) {}
+  explicit LocalStore(FileSystem& files) : files_(files), folders_(files), id_(MakeUuid()) {}
 
   Result<std::unique_ptr<ObjectWriter>> Create(const Location& at) override {
     SLUICE_LET(std::unique_ptr<LocalWriter> writer, Open(at));
@@ -121,13 +117,11 @@ class LocalStore final : public ObjectStore {
     const std::string folder = FolderOf(path);
     std::string temporary =
         fmt::format("{}/{}{}-{}", folder, kTemporaryPrefix, id_, ++temporaries_);
-    auto file = files_.Open(temporary, OpenMode::kAppend);
-    if (!file && file.error().code() == "ENOENT") {
-      SLUICE_TRY(files_.CreateFolders(folder));  // new, or empty and removed by others
-      file = files_.Open(temporary, OpenMode::kAppend);
-    }
-    if (!file) return file.error();
-    return std::make_unique<LocalWriter>(files_, folders_, std::move(*file), std::move(temporary),
+    // Others may have removed an empty one: it is looked for each time, and before it is made,
+    // since one that is made again is not durable again.
+    SLUICE_TRY(folders_.Ensure(folder));
+    SLUICE_LET(std::unique_ptr<File> file, files_.Open(temporary, OpenMode::kAppend));
+    return std::make_unique<LocalWriter>(files_, std::move(file), std::move(temporary),
                                          std::move(path));
   }
 
@@ -151,7 +145,7 @@ class LocalStore final : public ObjectStore {
   }
 
   FileSystem& files_;
-  const std::shared_ptr<DurableFolders> folders_;  // shared with the writers
+  DurableFolders folders_;
   const std::string id_;
   std::atomic<uint64_t> temporaries_ = 0;
 };

@@ -147,5 +147,18 @@ TEST(LocalStoreCrash, AFailedSyncFinishesNothing) {
   EXPECT_TRUE(files.List("/lake").value().empty());
 }
 
+TEST(LocalStoreCrashTest, AFolderThatOthersRemovedAndWeMadeAgainIsDurableAgain) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    FakeFileSystem files;
+    const auto store = MakeLocalStore(files);
+    ASSERT_TRUE(store->PutIfAbsent("file:///lake/t/a", Bytes("1")));
+    for (const char* gone : {"/lake/t/a", "/lake/t"}) ASSERT_TRUE(files.Remove(gone));
+    ASSERT_TRUE(files.SyncFolder("/lake"));
+    ASSERT_TRUE(store->PutIfAbsent("file:///lake/t/b", Bytes("2")));
+    files.Crash(seed);
+    EXPECT_TRUE(files.Exists("/lake/t/b").value()) << seed;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::store
