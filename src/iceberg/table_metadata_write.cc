@@ -1,9 +1,7 @@
 // Table metadata to JSON (Iceberg spec, Appendix C "Table Metadata and Snapshots"). Absent values
 // are left out: readers stumble over nulls.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <string>
 #include <string_view>
 
 #include "iceberg/table_metadata.h"
@@ -34,16 +32,21 @@ void Append(std::string_view string, std::string& out) {
   const bool as_it_is = std::all_of(string.begin(), string.end(), [](char c) {
     return c >= ' ' && c <= '~' && c != '"' && c != '\\';
   });
-  if (as_it_is) {
-    fmt::format_to(std::back_inserter(out), "\"{}\"", string);
-  } else {
+  if (!as_it_is) {
     out += Text(Json(string));
+    return;
   }
+  out += '"';
+  out += string;
+  out += '"';
 }
 
 // `separator` is what stands between this member and the one before.
 void Append(std::string_view separator, std::string_view name, int64_t value, std::string& out) {
-  fmt::format_to(std::back_inserter(out), "{}\"{}\":{}", separator, name, value);
+  out += separator;
+  Append(name, out);
+  out += ':';
+  out += std::to_string(value);
 }
 
 void Append(std::string_view separator, std::string_view name, std::string_view value,

@@ -35,6 +35,17 @@ class TieredIndexTest : public ::testing::Test, public KeyReader {
     Must(whole ? index_->StageFiles(entries) : index_->Stage(entries));
     return file;
   }
+  // A file of the table whose row i holds key i; the index knows nothing of it.
+  std::vector<IndexEntry> CommittedFile(const std::string& location, uint32_t rows) {
+    files_.AddCommitted(location, rows, {});
+    const FileId file = *files_.FindByLocation(location);
+    std::vector<IndexEntry> entries;
+    for (uint32_t row = 0; row < rows; ++row) {
+      stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
+      entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
+    }
+    return entries;
+  }
   void Publish() {
     files_.Publish();
     Must(index_->Publish(++snapshot_));
@@ -249,13 +260,7 @@ TEST_F(TieredIndexTest, RunsStayFewHoweverManyRowsCome) {
 TEST_F(TieredIndexTest, LoadedFilesCountOnlyOnceTheyAreWhole) {
   options_.recent_entries_max = 2;
   Open();
-  files_.AddCommitted("a", 5, {});
-  const FileId file = *files_.FindByLocation("a");
-  std::vector<IndexEntry> entries;
-  for (uint32_t row = 0; row < 5; ++row) {
-    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
-    entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
-  }
+  std::vector<IndexEntry> entries = CommittedFile("a", 5);
   Must(index_->Load({entries.data(), 3}));
   Restart();
   EXPECT_THAT(Locations(missing_), ::testing::ElementsAre("a"));
@@ -273,13 +278,7 @@ TEST_F(TieredIndexTest, FilesLoadedBeyondMemoryBecomeOneRun) {
   options_.recent_entries_max = 100;
   Open();
   constexpr uint32_t kRows = 20'050;
-  files_.AddCommitted("a", kRows, {});
-  const FileId file = *files_.FindByLocation("a");
-  std::vector<IndexEntry> entries;
-  for (uint32_t row = 0; row < kRows; ++row) {
-    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
-    entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
-  }
+  const std::vector<IndexEntry> entries = CommittedFile("a", kRows);
   const std::span<const IndexEntry> all(entries);
   for (size_t begin = 0; begin < kRows; begin += 64) {
     Must(index_->Load(all.subspan(begin, std::min<size_t>(64, kRows - begin))));
@@ -299,13 +298,7 @@ TEST_F(TieredIndexTest, FilesLoadedBeyondMemoryBecomeOneRun) {
 TEST_F(TieredIndexTest, ADamagedFileOfALoadIsNoticedAndReadAgain) {
   options_.recent_entries_max = 4;
   Open();
-  files_.AddCommitted("a", 9, {});
-  const FileId file = *files_.FindByLocation("a");
-  std::vector<IndexEntry> entries;
-  for (uint32_t row = 0; row < 9; ++row) {
-    stored_[{static_cast<uint32_t>(file), row}] = std::to_string(row);
-    entries.push_back({FingerprintOf(std::to_string(row)), {file, row}});
-  }
+  std::vector<IndexEntry> entries = CommittedFile("a", 9);
   Must(index_->Load(entries));
   const std::string loading = std::string(kFolder) + "/loading";
   ASSERT_EQ(fs_.Content(loading).size(), 9 * sizeof(IndexEntry));

@@ -187,7 +187,7 @@ Result<std::vector<SourceTable>> ReadAtOnce(Connection& connection, const std::s
   return out;
 }
 
-// What nobody answers for now keeps its estimate.
+// A table that is not measured keeps its estimate.
 Status Measure(Connection& connection, std::vector<SourceTable>& tables) {
   std::vector<uint32_t> relations;
   for (const SourceTable& table : tables) {

@@ -47,9 +47,10 @@ class TableCopy : public ::testing::Test {
     SLUICE_CHECK(mirror, "{}", mirror.error().message());
     return *std::move(mirror);
   }
-  Status Copy(const MirroredTable& mirror, const CopyChunk& chunk, const std::string& snapshot) {
+  Status Copy(Connection& connection, const MirroredTable& mirror, const CopyChunk& chunk,
+              const std::string& snapshot) {
     return CopyOneChunk(
-        *session_, snapshot, mirror, chunk, [](const arrow::RecordBatch&) -> Status { return {}; },
+        connection, snapshot, mirror, chunk, [](const arrow::RecordBatch&) -> Status { return {}; },
         [] { return false; }, progress_);
   }
   // Sum of the first column, an int, over all chunks; rows are counted in `progress`.
@@ -176,7 +177,7 @@ TEST_F(TableCopy, ADroppedRelationIsAConflict) {
   ASSERT_TRUE(chunks);
   Run("DROP TABLE s.t");
   EXPECT_EQ(PlanChunks(*session_, table, 1 << 20).error().kind(), ErrorKind::kConflict);
-  EXPECT_EQ(Copy(mirror, chunks->at(0), "").error().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(Copy(*session_, mirror, chunks->at(0), "").error().kind(), ErrorKind::kConflict);
   EXPECT_TRUE(session_->Execute("SELECT 1"));
 }
 
@@ -199,7 +200,7 @@ TEST_F(TableCopy, WhatChangedSinceTheSnapshotIsAConflict) {
     const auto chunks = PlanChunks(**holder, table, 1 << 20);
     ASSERT_TRUE(chunks) << chunks.error().message();
     for (const CopyChunk& chunk : *chunks) {
-      const Status copied = Copy(mirror, chunk, *(*snapshot)[0][0]);
+      const Status copied = Copy(*session_, mirror, chunk, *(*snapshot)[0][0]);
       ASSERT_FALSE(copied) << change;
       EXPECT_EQ(copied.error().kind(), ErrorKind::kConflict) << copied.error().message();
     }
@@ -225,21 +226,12 @@ TEST_F(TableCopy, AChunkGivesItsTablesLockUpAfterTheConnectionsTime) {
   options.lock_timeout_ms = 20;
   const auto worker = Connection::Open(options);
   ASSERT_TRUE(worker);
-  int64_t taken = 0;
-  const auto copy = [&] {
-    return CopyOneChunk(
-        **worker, "", Mirror(table), chunks->front(),
-        [&](const arrow::RecordBatch& rows) -> Status {
-          taken += rows.num_rows();
-          return {};
-        },
-        [] { return false; }, progress_);
-  };
+  const auto copy = [&] { return Copy(**worker, Mirror(table), chunks->front(), ""); };
   const Status refused = copy();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
   EXPECT_EQ(refused.error().code(), kLockNotAvailable);
-  EXPECT_EQ(taken, 0);
+  EXPECT_EQ(progress_.rows, 0);
   const Error words =
       ExplainLockWait(**worker, RelationsOf(table), WantedLock::kRead, refused.error());
   const std::string who = fmt::format("waited 20ms for a lock: s.t is locked by pid {} (sluice)",
@@ -248,7 +240,7 @@ TEST_F(TableCopy, AChunkGivesItsTablesLockUpAfterTheConnectionsTime) {
   ASSERT_TRUE((*holder)->Execute("ROLLBACK"));
   const Status copied = copy();
   ASSERT_TRUE(copied) << copied.error().message();
-  EXPECT_EQ(taken, 2);
+  EXPECT_EQ(progress_.rows, 2);
 }
 
 TEST_F(TableCopy, OddNamesSimplyWork) {
